@@ -1,0 +1,3 @@
+//! Measurements beside peers in the same run.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Adapter: blobs as files in the distribution tree.

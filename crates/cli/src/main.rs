@@ -1,0 +1,3 @@
+//! The binary: configuration, commands, and the one page where everything meets.
+
+fn main() {}

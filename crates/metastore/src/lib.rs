@@ -1,0 +1,1 @@
+//! Adapter: metadata in an embedded SQLite database.

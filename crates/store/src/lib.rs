@@ -1,0 +1,1 @@
+//! Seams: what a blob store and a metadata store promise; contracts, no implementation.

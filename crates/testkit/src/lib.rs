@@ -1,0 +1,1 @@
+//! For tests: a whole registry in a temporary directory, fixtures, failing stores.

@@ -1,0 +1,1 @@
+//! Background duties: import, export, garbage collection, expiry of uploads, scrub.

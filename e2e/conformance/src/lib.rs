@@ -1,0 +1,1 @@
+//! Conformance suite of the distribution protocol, against any registry by URL.

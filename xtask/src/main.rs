@@ -1,0 +1,3 @@
+//! Tasks of this repository: test, conformance, bench, image.
+
+fn main() {}
