@@ -1,1 +1,45 @@
-//! Seams: what a blob store and a metadata store promise; contracts, no implementation.
+//! The seams between the registry and what keeps its bytes and its names.
+//!
+//! Only contracts live here: what a [`BlobStore`] and the metadata stores
+//! promise, the records they exchange, and the clock and randomness that are
+//! passed in so that time and chance can be simulated. No implementation, no
+//! SQL, no disk.
+//!
+//! One trait per duty. One method of a metadata trait is one transaction:
+//! the adapter gathers typed facts, asks the pure rule, applies its plan and
+//! commits. Look-ups return `Option`; an error never means "not found".
+
+mod blob;
+mod chance;
+mod clock;
+mod content;
+mod error;
+mod import;
+mod liveness;
+mod page;
+mod rule;
+mod settings;
+mod upload;
+mod walk;
+
+pub use blob::{
+    BlobKey, BlobRead, BlobSlot, BlobStore, ByteStream, Checkpoint, Digests, StagedBlob, StagingId,
+    StagingRecord,
+};
+pub use chance::{OsRandom, Random};
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use content::{
+    BlobPlace, BlobRecord, BlobState, ContentStore, DeletedManifest, ManifestRecord, MountBlob,
+    MountFacts, NewManifest, Presence, PublishBlob, PublishFacts, PublishPlan, Published,
+    PutManifest, PutManifestFacts, ReferrerRecord, UnlinkBlob, UnlinkFacts,
+};
+pub use error::{StoreError, WriteError};
+pub use import::{
+    ImportBatch, ImportStore, ImportedBlob, ImportedManifest, ImportedTag, UnverifiedBlob,
+};
+pub use liveness::{DeadBlob, LivenessStore, StaleLink, UntaggedManifest};
+pub use page::Page;
+pub use rule::{Refusal, Rule};
+pub use settings::SettingsStore;
+pub use upload::{UploadId, UploadRow, UploadState, UploadStore};
+pub use walk::{BlobWalk, LinkWalk, ManifestWalk, TagWalk, WalkStore};

@@ -1,0 +1,85 @@
+//! Reading a blob: one query, then a stream.
+
+use bytes::Bytes;
+use oci::{ByteRange, Digest};
+use store::{BlobPlace, BlobRead, BlobRecord, ByteStream, StoreError};
+
+use super::verifying::Verifying;
+use crate::access::Pull;
+use crate::{Error, Granted, Registry};
+
+/// A blob that the caller may read.
+#[derive(Debug, Clone)]
+pub struct Blob {
+    /// As the client named it.
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+    record: BlobRecord,
+}
+
+impl Registry {
+    /// Finds a member blob.
+    pub async fn blob(&self, granted: &Granted<Pull>, digest: &Digest) -> Result<Blob, Error> {
+        match self.content.blob(granted.repository(), digest).await? {
+            Some(record) => Ok(Blob { digest: *digest, size: record.size, record }),
+            None => Err(Error::BlobUnknown {
+                repository: granted.repository().clone(),
+                digest: *digest,
+            }),
+        }
+    }
+
+    /// Reads `range` of a blob; `None` reads all of it. An imported blob that
+    /// nobody has hashed yet is hashed on the way, and cut before its last
+    /// byte if it is not what it should be.
+    pub async fn read_blob(
+        &self,
+        blob: &Blob,
+        range: Option<ByteRange>,
+    ) -> Result<BlobRead, Error> {
+        let Some(last) = blob.size.checked_sub(1) else {
+            return Ok(BlobRead::Stream(one(Bytes::new())));
+        };
+        let whole = ByteRange { start: 0, end_inclusive: last };
+        let wanted = range.unwrap_or(whole);
+        match &blob.record.place {
+            BlobPlace::Inline(bytes) => Ok(BlobRead::Stream(one(cut(bytes, wanted)?))),
+            BlobPlace::Stored(key) => match self.blobs.read(key, wanted).await? {
+                BlobRead::Stream(stream) if wanted == whole && !blob.record.verified => {
+                    Ok(BlobRead::Stream(Box::pin(Verifying::new(stream, blob.record.sha256))))
+                }
+                read => Ok(read),
+            },
+        }
+    }
+}
+
+fn cut(bytes: &Bytes, range: ByteRange) -> Result<Bytes, StoreError> {
+    let start = usize::try_from(range.start).ok();
+    let end = usize::try_from(range.end_inclusive).ok().and_then(|end| end.checked_add(1));
+    match (start, end) {
+        (Some(start), Some(end)) if start <= end && end <= bytes.len() => {
+            Ok(bytes.slice(start..end))
+        }
+        _ => Err(StoreError::Damaged("an inline blob is shorter than its size says".into())),
+    }
+}
+
+/// A stream of one chunk.
+fn one(bytes: Bytes) -> ByteStream {
+    Box::pin(One(Some(bytes).filter(|bytes| !bytes.is_empty())))
+}
+
+struct One(Option<Bytes>);
+
+impl futures_core::Stream for One {
+    type Item = Result<Bytes, StoreError>;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        std::task::Poll::Ready(self.0.take().map(Ok))
+    }
+}

@@ -1,0 +1,59 @@
+//! Tags and repositories, page by page.
+
+use oci::{RepositoryName, Tag};
+use store::Page;
+
+use crate::access::{GrantedCatalog, Pull};
+use crate::{Error, Granted, Registry};
+
+/// A page of tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagList {
+    /// In byte order.
+    pub tags: Vec<Tag>,
+    /// Whether more follow the last one.
+    pub more: bool,
+}
+
+/// A page of repositories.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalogue {
+    /// In byte order.
+    pub repositories: Vec<RepositoryName>,
+    /// Whether more follow the last one.
+    pub more: bool,
+}
+
+impl Registry {
+    /// Up to `limit` tags that sort after `after`.
+    pub async fn tags(
+        &self,
+        granted: &Granted<Pull>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<TagList, Error> {
+        let page = Page { after, limit: limit.saturating_add(1) };
+        match self.content.tags(granted.repository(), page).await? {
+            Some(mut tags) => {
+                let more = tags.len() > limit;
+                tags.truncate(limit);
+                Ok(TagList { tags, more })
+            }
+            None => Err(Error::NameUnknown(granted.repository().clone())),
+        }
+    }
+
+    /// Up to `limit` repositories with a manifest that sort after `after`.
+    pub async fn catalog(
+        &self,
+        _: &GrantedCatalog,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Catalogue, Error> {
+        let page = Page { after, limit: limit.saturating_add(1) };
+        let mut repositories = self.content.repositories(page).await?;
+        let more = repositories.len() > limit;
+        repositories.truncate(limit);
+        Ok(Catalogue { repositories, more })
+    }
+}

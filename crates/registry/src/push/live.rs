@@ -1,0 +1,192 @@
+//! The bytes of an open upload: held in memory while small, staged when large.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use oci::{Algorithm, Digest, Hasher};
+use store::{BlobStore, Checkpoint, Digests, StagedBlob, StagingId, StoreError};
+
+use super::UploadHint;
+
+/// Bytes held in memory by all uploads together.
+#[derive(Debug, Default)]
+pub(super) struct HeldTotal(AtomicU64);
+
+impl HeldTotal {
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Bytes held by one upload, given back when it ends.
+struct Held {
+    bytes: BytesMut,
+    total: Arc<HeldTotal>,
+}
+
+impl Held {
+    fn push(&mut self, chunk: &[u8]) {
+        self.total.0.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        self.bytes.extend_from_slice(chunk);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.total.0.fetch_sub(self.bytes.len() as u64, Ordering::Relaxed);
+    }
+}
+
+enum Bulk {
+    Held(Held),
+    Staged(Box<dyn StagedBlob>),
+    /// An earlier failure; only the last checkpoint is good.
+    Broken,
+}
+
+/// When held bytes move to the disk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HeldLimits {
+    pub one: usize,
+    pub total: u64,
+}
+
+/// An open upload.
+pub(super) struct Live {
+    staging: StagingId,
+    hint: UploadHint,
+    bulk: Bulk,
+    limits: HeldLimits,
+    total: Arc<HeldTotal>,
+}
+
+/// The finished bytes of an upload, not yet published.
+pub(super) enum Finished {
+    /// All of them.
+    Held(Bytes),
+    /// In the staging area.
+    Staged(Box<dyn StagedBlob>),
+}
+
+impl Live {
+    pub(super) fn new(
+        staging: StagingId,
+        hint: UploadHint,
+        limits: HeldLimits,
+        total: Arc<HeldTotal>,
+    ) -> Self {
+        let bulk = Bulk::Held(Held { bytes: BytesMut::new(), total: total.clone() });
+        Self { staging, hint, bulk, limits, total }
+    }
+
+    pub(super) fn reopened(self, staged: Box<dyn StagedBlob>) -> Self {
+        Self { bulk: Bulk::Staged(staged), ..self }
+    }
+
+    pub(super) fn offset(&self) -> u64 {
+        match &self.bulk {
+            Bulk::Held(held) => held.bytes.len() as u64,
+            Bulk::Staged(staged) => staged.offset(),
+            Bulk::Broken => 0,
+        }
+    }
+
+    pub(super) fn is_staged(&self) -> bool {
+        matches!(self.bulk, Bulk::Staged(_))
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        matches!(self.bulk, Bulk::Broken)
+    }
+
+    pub(super) fn staging(&self) -> &StagingId {
+        &self.staging
+    }
+
+    /// Adds a chunk; moves to the staging area when it grows too large.
+    pub(super) async fn append(
+        &mut self,
+        blobs: &dyn BlobStore,
+        chunk: Bytes,
+    ) -> Result<(), StoreError> {
+        if let Bulk::Held(held) = &mut self.bulk {
+            let fits = held.bytes.len() + chunk.len() <= self.limits.one;
+            if fits && self.total.get() + chunk.len() as u64 <= self.limits.total {
+                held.push(&chunk);
+                return Ok(());
+            }
+            self.spill(blobs).await?;
+        }
+        match &mut self.bulk {
+            Bulk::Staged(staged) => {
+                let result = staged.append(chunk).await;
+                if result.is_err() {
+                    self.bulk = Bulk::Broken;
+                }
+                result
+            }
+            _ => Err(StoreError::Failed("the upload failed earlier".into())),
+        }
+    }
+
+    /// Moves held bytes to the staging area.
+    pub(super) async fn spill(&mut self, blobs: &dyn BlobStore) -> Result<(), StoreError> {
+        let Bulk::Held(held) = &mut self.bulk else { return Ok(()) };
+        let mut hashers = vec![Hasher::new(Algorithm::Sha256)];
+        if self.hint.0 == Algorithm::Sha512 {
+            hashers.push(Hasher::new(Algorithm::Sha512));
+        }
+        let mut staged = blobs.stage(&self.staging, hashers).await?;
+        if !held.bytes.is_empty() {
+            staged.append(Bytes::copy_from_slice(&held.bytes)).await?;
+        }
+        self.bulk = Bulk::Staged(staged);
+        Ok(())
+    }
+
+    /// A point to go on from, if the bytes are staged.
+    pub(super) async fn checkpoint(
+        &mut self,
+        durable: bool,
+    ) -> Result<Option<Checkpoint>, StoreError> {
+        let Bulk::Staged(staged) = &mut self.bulk else { return Ok(None) };
+        let result = staged.checkpoint(durable).await;
+        if result.is_err() {
+            self.bulk = Bulk::Broken;
+        }
+        result.map(Some)
+    }
+
+    /// The digests of all bytes, sha512 only if asked for.
+    pub(super) async fn digests(&mut self, algorithm: Algorithm) -> Result<Digests, StoreError> {
+        let wanted = algorithm == Algorithm::Sha512;
+        match &mut self.bulk {
+            Bulk::Held(held) => Ok(Digests {
+                sha256: Digest::sha256(&held.bytes),
+                sha512: wanted.then(|| Digest::of(Algorithm::Sha512, &held.bytes)),
+            }),
+            Bulk::Staged(staged) => {
+                let mut digests = staged.finish().await?;
+                if wanted && digests.sha512.is_none() {
+                    digests.sha512 = Some(staged.sha512().await?);
+                }
+                Ok(digests)
+            }
+            Bulk::Broken => Err(StoreError::Failed("the upload failed earlier".into())),
+        }
+    }
+
+    /// Gives the bytes away.
+    pub(super) fn finish(mut self) -> Result<Finished, StoreError> {
+        match std::mem::replace(&mut self.bulk, Bulk::Broken) {
+            Bulk::Held(mut held) => {
+                let bytes = held.bytes.split().freeze();
+                held.total.0.fetch_sub(bytes.len() as u64, Ordering::Relaxed);
+                Ok(Finished::Held(bytes))
+            }
+            Bulk::Staged(staged) => Ok(Finished::Staged(staged)),
+            Bulk::Broken => Err(StoreError::Failed("the upload failed earlier".into())),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Where the bytes of an upload come from.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+/// Why a body ended early.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct SourceError(pub String);
+
+/// A request body, chunk by chunk.
+#[async_trait]
+pub trait Source: Send {
+    /// The next chunk; `None` at the proper end.
+    async fn chunk(&mut self) -> Result<Option<Bytes>, SourceError>;
+}

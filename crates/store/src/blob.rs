@@ -1,0 +1,185 @@
+//! Bytes: where they are staged, published, read and removed.
+//!
+//! A blob store knows no repository and decides nothing: the metadata says
+//! which key belongs to which digest. A key is opaque and never used twice, so
+//! a late removal can never hit newer bytes.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_core::Stream;
+use oci::{ByteRange, Digest, Hasher};
+
+use crate::{StoreError, Timestamp};
+
+/// Where a stored blob lies; made by a [`BlobStore`], opaque to all others.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct BlobKey(Arc<str>);
+
+impl BlobKey {
+    /// A key as it was read from the metadata.
+    pub fn new(key: impl Into<Arc<str>>) -> Self {
+        Self(key.into())
+    }
+
+    /// The text that the metadata keeps.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Names one staging area. Unique for ever; `[A-Za-z0-9-]{1,128}`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct StagingId(Arc<str>);
+
+impl StagingId {
+    /// `None` unless the text is 1 to 128 letters, digits and `-`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=128).contains(&text.len());
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        (fits && plain).then(|| Self(text.into()))
+    }
+
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StagingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where published bytes are to go.
+#[derive(Debug, Clone)]
+pub struct BlobSlot {
+    /// The verified sha256 of the bytes.
+    pub sha256: Digest,
+    /// Makes the key unique if the digest's own place is or was taken.
+    pub unique: StagingId,
+    /// Whether the metadata has neither a row nor a tombstone for the digest,
+    /// so that the place of the distribution tree may be used. The store still
+    /// never overwrites: if something lies there, it takes a unique key.
+    pub own_place: bool,
+}
+
+/// The digests of finished bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digests {
+    /// Always computed.
+    pub sha256: Digest,
+    /// Computed while receiving when it was hinted.
+    pub sha512: Option<Digest>,
+}
+
+/// A point from which an upload can go on.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// Bytes that are kept, from the start.
+    pub offset: u64,
+    /// Hash states after `offset` bytes: sha256 first, then sha512 if hinted.
+    pub hashers: Vec<Hasher>,
+}
+
+/// Chunks of a blob in order. Ends early only with an error.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
+
+/// How a blob is read: a value, not a special case.
+pub enum BlobRead {
+    /// The bytes of the range, exactly as many as asked for or an error.
+    Stream(ByteStream),
+    /// The client is to fetch them there.
+    Redirect(String),
+}
+
+impl fmt::Debug for BlobRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stream(_) => f.write_str("Stream"),
+            Self::Redirect(_) => f.write_str("Redirect"),
+        }
+    }
+}
+
+/// A staging area that somebody left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StagingRecord {
+    /// Its name.
+    pub id: StagingId,
+    /// When it was last written.
+    pub modified: Timestamp,
+}
+
+/// Keeps content-addressed bytes.
+#[async_trait]
+pub trait BlobStore: Send + Sync + 'static {
+    /// Opens a new, empty staging area. `hashers` are the hash states to carry
+    /// along: fresh ones, sha256 first.
+    async fn stage(
+        &self,
+        id: &StagingId,
+        hashers: Vec<Hasher>,
+    ) -> Result<Box<dyn StagedBlob>, StoreError>;
+
+    /// Opens a staging area again and cuts it back to the checkpoint. `None` if
+    /// it is gone or holds fewer bytes than the checkpoint says.
+    async fn reopen(
+        &self,
+        id: &StagingId,
+        from: Checkpoint,
+    ) -> Result<Option<Box<dyn StagedBlob>>, StoreError>;
+
+    /// Removes a staging area; quietly does nothing if there is none.
+    async fn discard(&self, id: &StagingId) -> Result<(), StoreError>;
+
+    /// Up to `limit` staging areas, oldest first.
+    async fn staged(&self, limit: usize) -> Result<Vec<StagingRecord>, StoreError>;
+
+    /// Stores a whole small blob whose digest the caller has computed.
+    /// Durable on return: bytes, name and directories.
+    async fn put(&self, slot: &BlobSlot, bytes: Bytes) -> Result<BlobKey, StoreError>;
+
+    /// Reads a range of a blob. A key that the metadata holds but the store
+    /// does not is [`StoreError::Damaged`].
+    async fn read(&self, key: &BlobKey, range: ByteRange) -> Result<BlobRead, StoreError>;
+
+    /// Removes a blob, durably. A key that is gone already is a success.
+    async fn delete(&self, key: &BlobKey) -> Result<(), StoreError>;
+}
+
+/// Bytes on their way in: appended and hashed, seen by nobody.
+#[async_trait]
+pub trait StagedBlob: Send {
+    /// Bytes appended so far.
+    fn offset(&self) -> u64;
+
+    /// Appends a chunk. Hashing and writing may lag behind by a bounded number
+    /// of buffers; a failure may show at a later call. After an error the area
+    /// may only be dropped and opened again from its last checkpoint.
+    async fn append(&mut self, chunk: Bytes) -> Result<(), StoreError>;
+
+    /// Waits until everything appended is hashed and written and makes the
+    /// data survive a crash of the process; with `durable` also a power cut.
+    async fn checkpoint(&mut self, durable: bool) -> Result<Checkpoint, StoreError>;
+
+    /// Waits for all bytes and returns their digests.
+    async fn finish(&mut self) -> Result<Digests, StoreError>;
+
+    /// Reads everything back and hashes it with sha512: for an upload whose
+    /// algorithm was revealed only when it closed.
+    async fn sha512(&mut self) -> Result<Digest, StoreError>;
+
+    /// Gives the bytes their final place. Durable on return: file, name and
+    /// every directory that was made. The staging area is gone afterwards; if
+    /// this fails it still exists.
+    async fn publish(self: Box<Self>, slot: &BlobSlot) -> Result<BlobKey, StoreError>;
+
+    /// The first `limit` bytes, for keeping a small blob elsewhere. Call after
+    /// `finish`.
+    async fn bytes(&mut self, limit: usize) -> Result<Bytes, StoreError>;
+}
