@@ -1,0 +1,142 @@
+//! The programs under measurement: where each is found, how it is configured and started. All keep
+//! their data in the folder they are given, listen on loopback, and write no access log.
+
+mod nginx;
+mod registries;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Outcome;
+
+pub(crate) use nginx::{BLOB_TARGET, MANIFEST_TARGET, write_blob};
+
+/// A server under measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(crate) enum Server {
+    Berth,
+    DockerRegistry,
+    Distribution,
+    Olareg,
+    Nginx,
+}
+
+impl Server {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Berth, Self::DockerRegistry, Self::Distribution, Self::Olareg, Self::Nginx];
+
+    /// The name in the table and on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Berth => "berth",
+            Self::DockerRegistry => "docker-registry",
+            Self::Distribution => "distribution",
+            Self::Olareg => "olareg",
+            Self::Nginx => "nginx",
+        }
+    }
+
+    /// False for nginx, which serves files and nothing else.
+    pub(crate) fn is_registry(self) -> bool {
+        self != Self::Nginx
+    }
+
+    /// The program, or how to get it.
+    pub(crate) fn find(self) -> Outcome<PathBuf> {
+        let (place, way) = match self {
+            Self::Berth => (berth(), "`cargo build --release -p berth`, or set BERTH_BIN"),
+            Self::DockerRegistry => (on_path("docker-registry"), "package docker-registry"),
+            Self::Distribution => (built("registry", "v3.1.2"), PEERS),
+            Self::Olareg => (built("olareg", "v0.1.2"), PEERS),
+            Self::Nginx => (on_path("nginx"), "package nginx-light"),
+        };
+        place
+            .filter(|place| place.is_file())
+            .ok_or_else(|| format!("{} is missing ({way})", self.name()))
+    }
+
+    /// The version that the program states.
+    pub(crate) fn version(self, program: &Path) -> String {
+        let argument = match self {
+            Self::Berth | Self::Olareg => "version",
+            Self::DockerRegistry | Self::Distribution => "--version",
+            Self::Nginx => "-v",
+        };
+        let output = Command::new(program).arg(argument).output();
+        let text = output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
+        match version_in(&String::from_utf8_lossy(&text)) {
+            Some(version) => version,
+            // Programs built from a module without its repository do not know their version.
+            None if self == Self::Distribution => "3.1.2".into(),
+            None if self == Self::Olareg => "0.1.2".into(),
+            None => "of unknown version".into(),
+        }
+    }
+
+    /// Writes the configuration into `folder` and gives the command that serves it on `port`.
+    pub(crate) fn command(self, program: &Path, folder: &Path, port: u16) -> Outcome<Command> {
+        let mut command = Command::new(program);
+        match self {
+            Self::Berth | Self::DockerRegistry | Self::Distribution => {
+                let config = registries::write_config(self, folder, port)?;
+                command.arg("serve").arg(config).env("OTEL_TRACES_EXPORTER", "none");
+            }
+            Self::Olareg => registries::olareg(&mut command, folder, port)?,
+            Self::Nginx => nginx::configure(&mut command, folder, port)?,
+        }
+        Ok(command)
+    }
+}
+
+const PEERS: &str = "`cargo xtask tools --install --peers`";
+
+fn berth() -> Option<PathBuf> {
+    set("BERTH_BIN").or_else(|| {
+        let own = std::env::current_exe().ok()?;
+        Some(own.parent()?.join("berth"))
+    })
+}
+
+/// A program of the tools cache, one folder for each version.
+fn built(program: &str, version: &str) -> Option<PathBuf> {
+    let cache = set("BERTH_TOOLS_DIR")
+        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("berth-tools")))
+        .or_else(|| set("HOME").map(|folder| folder.join(".cache/berth-tools")))
+        .unwrap_or_else(|| std::env::temp_dir().join("berth-tools"));
+    Some(cache.join(format!("{program}-{version}")).join(program))
+}
+
+fn set(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from))
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// The first word that looks like a version.
+fn version_in(text: &str) -> Option<String> {
+    text.split(|character: char| character.is_whitespace() || "/\",".contains(character))
+        .map(|word| word.strip_prefix('v').unwrap_or(word))
+        .find(|word| word.starts_with(|first: char| first.is_ascii_digit()) && word.contains('.'))
+        .map(|word| word.split(['+', '~']).next().unwrap_or(word).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version_in;
+
+    #[test]
+    fn versions_are_found_in_what_programs_print() {
+        let found = |text| version_in(text).unwrap_or_default();
+        assert_eq!(found("nginx version: nginx/1.22.1\n"), "1.22.1");
+        assert_eq!(found("docker-registry github.com/docker/distribution 2.8.2+ds1"), "2.8.2");
+        assert_eq!(found("berth 0.1.0 (linux)"), "0.1.0");
+        assert_eq!(found("registry github.com/distribution/distribution/v3 v3.1.2"), "3.1.2");
+        assert_eq!(found("no number"), "");
+    }
+}

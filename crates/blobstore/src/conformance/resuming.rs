@@ -1,0 +1,116 @@
+//! Uploads that stop and go on.
+
+use bytes::Bytes;
+use oci::{Digest, Hasher};
+use store::{BlobStore, Checkpoint};
+
+use super::material::{append, assert_holds, content, id, sha256, slot, stage};
+
+const MIB: usize = 1 << 20;
+
+pub(super) async fn goes_on_from_any_offset(store: &dyn BlobStore) {
+    let bytes = content("resume", 4 * MIB + 1234);
+    for (number, stops) in [
+        vec![0],
+        vec![1],
+        vec![4095, 4096, 4097],
+        vec![MIB - 1, MIB, 3 * MIB + 511],
+        vec![70_000; 3],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("resume-{number}");
+        let mut staged = stage(store, &name).await;
+        for (round, stop) in stops.into_iter().enumerate() {
+            let from = usize::try_from(staged.offset()).expect("a small offset");
+            append(staged.as_mut(), &bytes.slice(from..stop.max(from)), 33_333).await;
+            let checkpoint = staged.checkpoint(round % 2 == 0).await.expect("a checkpoint");
+            assert_eq!(checkpoint.offset, stop as u64);
+            drop(staged);
+            staged = store
+                .reopen(&id(&name), saved(&checkpoint))
+                .await
+                .expect("an opened area")
+                .expect("an area that is there");
+            assert_eq!(staged.offset(), stop as u64);
+            // Going on without opening again must work from a checkpoint as well.
+            append(staged.as_mut(), &bytes.slice(stop..stop), 1).await;
+            staged.checkpoint(false).await.expect("a checkpoint");
+        }
+        let from = usize::try_from(staged.offset()).expect("a small offset");
+        append(staged.as_mut(), &bytes.slice(from..from + 10), 3).await;
+        staged.checkpoint(true).await.expect("a checkpoint");
+        append(staged.as_mut(), &bytes.slice(from + 10..), 500_000).await;
+        assert_eq!(staged.finish().await.expect("digests").sha256, Digest::sha256(&bytes));
+        let key = staged.publish(&slot(&bytes, &name, false)).await.expect("a key");
+        assert_holds(store, &key, &bytes).await;
+    }
+}
+
+/// The checkpoint as it comes back from the metadata.
+fn saved(checkpoint: &Checkpoint) -> Checkpoint {
+    let restore = |hasher: &Hasher| Hasher::restore(&hasher.save()).expect("a restored hash");
+    Checkpoint {
+        offset: checkpoint.offset,
+        hashers: checkpoint.hashers.iter().map(restore).collect(),
+    }
+}
+
+pub(super) async fn cuts_what_came_after_the_checkpoint(store: &dyn BlobStore) {
+    let good = content("cut-good", 2 * MIB + 9);
+    let mut staged = stage(store, "cut").await;
+    append(staged.as_mut(), &good.slice(..MIB + 5), MIB).await;
+    let checkpoint = staged.checkpoint(true).await.expect("a checkpoint");
+    append(staged.as_mut(), &content("cut-wrong", 5 * MIB), MIB).await;
+    staged.checkpoint(false).await.expect("a checkpoint");
+    drop(staged);
+
+    let mut staged = store
+        .reopen(&id("cut"), checkpoint)
+        .await
+        .expect("an opened area")
+        .expect("an area that is there");
+    append(staged.as_mut(), &good.slice(MIB + 5..), MIB).await;
+    assert_eq!(staged.finish().await.expect("digests").sha256, Digest::sha256(&good));
+    let key = staged.publish(&slot(&good, "cut", true)).await.expect("a key");
+    assert_holds(store, &key, &good).await;
+    let beyond = super::material::range(0, good.len() + 1);
+    super::material::assert_damaged(
+        super::material::read(store, &key, beyond).await,
+        "bytes after the cut",
+    );
+}
+
+pub(super) async fn waits_for_a_writer_that_was_cut_off(store: &dyn BlobStore) {
+    let good = content("late-good", 6 * MIB);
+    for round in 0..8 {
+        let name = format!("late-{round}");
+        let mut staged = stage(store, &name).await;
+        append(staged.as_mut(), &content("late-wrong", 6 * MIB), MIB).await;
+        // Dropped with writes under way: they must not land in what follows.
+        drop(staged);
+        let start = Checkpoint { offset: 0, hashers: sha256() };
+        let mut staged = store
+            .reopen(&id(&name), start)
+            .await
+            .expect("an opened area")
+            .expect("an area that is there");
+        append(staged.as_mut(), &good, MIB).await;
+        let key = staged.publish(&slot(&good, &name, false)).await.expect("a key");
+        assert_holds(store, &key, &good).await;
+    }
+}
+
+pub(super) async fn finds_nothing_where_nothing_is(store: &dyn BlobStore) {
+    let start = |offset| Checkpoint { offset, hashers: sha256() };
+    let gone = store.reopen(&id("never-made"), start(0)).await.expect("an answer");
+    assert!(gone.is_none());
+
+    let mut staged = stage(store, "shorter").await;
+    staged.append(Bytes::from_static(b"four")).await.expect("an append");
+    staged.checkpoint(true).await.expect("a checkpoint");
+    drop(staged);
+    let longer = store.reopen(&id("shorter"), start(5)).await.expect("an answer");
+    assert!(longer.is_none());
+}

@@ -1,0 +1,212 @@
+//! The command line, in three dresses.
+//!
+//! Called as `berth` it has all commands. Called as `registry` it answers as
+//! the original does, so that scripts and `docker exec registry bin/registry …`
+//! go on working. Called as `entrypoint.sh` it does what the original image's
+//! shell script does, in an image that has no shell.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Invocation {
+    /// One of our commands.
+    Command(Command),
+    /// Another program, with its arguments.
+    Execute(Vec<OsString>),
+}
+
+/// A container registry: docker's registry:2 and :3, faster and safer.
+#[derive(Debug, Parser)]
+#[command(name = "berth", version, disable_version_flag = true, arg_required_else_help = true)]
+struct Berth {
+    /// Print the version.
+    #[arg(short = 'v', long, global = false)]
+    version: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the registry.
+    Serve(ConfigPath),
+    /// Remove content that nothing needs. Beside a running server, it does the work.
+    #[command(name = "garbage-collect")]
+    GarbageCollect(GarbageCollect),
+    /// Take over, or merge, a storage directory that the original wrote.
+    Import(ConfigPath),
+    /// Write the storage directory so that the original can serve it.
+    Export(ConfigPath),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Look for trouble: configuration, storage, network, accounts.
+    Doctor(ConfigPath),
+    /// Hand the storage directory to the user of `berth.run_as`.
+    Adopt(ConfigPath),
+    /// Make a line for an htpasswd file, as Apache's `htpasswd -Bbn` does.
+    Htpasswd(Htpasswd),
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the version.
+    Version,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigPath {
+    /// The configuration file. Without it: REGISTRY_CONFIGURATION_PATH,
+    /// /etc/distribution/config.yml, /etc/docker/registry/config.yml, defaults.
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// How to collect.
+#[derive(Debug, Args)]
+pub(crate) struct GarbageCollect {
+    /// Only say what would be removed.
+    #[arg(short = 'd', long)]
+    pub(crate) dry_run: bool,
+    /// Also remove manifests that no tag, index or subject keeps.
+    #[arg(short = 'm', long)]
+    pub(crate) delete_untagged: bool,
+    /// Say nothing but errors.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) at: ConfigPath,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Report every mistake; unknown keys are errors here.
+    Check(ConfigPath),
+    /// Print the settings in force, without secrets.
+    Show(ConfigPath),
+    /// Print the default configuration.
+    Default,
+}
+
+/// How to make the line.
+#[derive(Debug, Args)]
+pub(crate) struct Htpasswd {
+    /// Use bcrypt. Always so; accepted because it is customary.
+    #[arg(short = 'B')]
+    pub(crate) bcrypt: bool,
+    /// Take the password from the command line instead of standard input.
+    #[arg(short = 'b')]
+    pub(crate) batch: bool,
+    /// Print the line. Always so; accepted because it is customary.
+    #[arg(short = 'n')]
+    pub(crate) print: bool,
+    /// The bcrypt cost, 4 to 17.
+    #[arg(short = 'C', value_name = "COST", default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=17))]
+    pub(crate) cost: u32,
+    /// The user.
+    pub(crate) user: String,
+    /// The password, with -b.
+    pub(crate) password: Option<String>,
+}
+
+/// Reads the command line; the error says what is wrong and how to exit.
+pub(crate) fn read(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> {
+    let name = arguments.first().map(|first| file_name(first)).unwrap_or_default();
+    if name == "entrypoint.sh" {
+        return entrypoint(arguments);
+    }
+    parse(&name, arguments).map(Invocation::Command)
+}
+
+/// The rules of the original image's script.
+fn entrypoint(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> {
+    let rest: Vec<OsString> = arguments.into_iter().skip(1).collect();
+    let first = rest.first().map(|first| first.to_string_lossy().into_owned()).unwrap_or_default();
+    let registry = |rest: Vec<OsString>| {
+        let arguments = std::iter::once(OsString::from("registry")).chain(rest).collect();
+        parse("registry", arguments).map(Invocation::Command)
+    };
+    if first.ends_with(".yml") || first.ends_with(".yaml") {
+        registry(std::iter::once(OsString::from("serve")).chain(rest).collect())
+    } else if matches!(first.as_str(), "serve" | "garbage-collect" | "help" | "")
+        || first.starts_with('-')
+    {
+        registry(rest)
+    } else {
+        Ok(Invocation::Execute(rest))
+    }
+}
+
+fn parse(name: &str, arguments: Vec<OsString>) -> Result<Command, clap::Error> {
+    let own = if name == "registry" { "registry" } else { "berth" };
+    let matches = Berth::command().name(own).try_get_matches_from(arguments)?;
+    let parsed = Berth::from_arg_matches(&matches)?;
+    match parsed.command {
+        Some(command) => Ok(command),
+        None if parsed.version => Ok(Command::Version),
+        None => Err(Berth::command()
+            .name(own)
+            .error(clap::error::ErrorKind::MissingSubcommand, "a command is needed; see --help")),
+    }
+}
+
+/// The definition, for completions.
+pub(crate) fn definition() -> clap::Command {
+    Berth::command()
+}
+
+fn file_name(path: &OsStr) -> String {
+    Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reads(arguments: &[&str]) -> Result<Invocation, clap::Error> {
+        read(arguments.iter().map(OsString::from).collect())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn the_entrypoint_follows_the_rules_of_the_original_image() {
+        let serve = reads(&["/entrypoint.sh", "/etc/docker/registry/config.yml"]).unwrap();
+        assert!(matches!(
+            serve,
+            Invocation::Command(Command::Serve(ConfigPath { config: Some(_) }))
+        ));
+        let collect = reads(&["/entrypoint.sh", "garbage-collect", "-m", "x.yml"]).unwrap();
+        assert!(matches!(
+            collect,
+            Invocation::Command(Command::GarbageCollect(GarbageCollect {
+                delete_untagged: true,
+                ..
+            }))
+        ));
+        let version = reads(&["/entrypoint.sh", "--version"]).unwrap();
+        assert!(matches!(version, Invocation::Command(Command::Version)));
+        let other = reads(&["/entrypoint.sh", "du", "-sh", "/x"]).unwrap();
+        assert!(matches!(other, Invocation::Execute(program) if program == ["du", "-sh", "/x"]));
+    }
+
+    #[test]
+    fn the_tutorial_s_htpasswd_line_is_understood() {
+        let made = reads(&["berth", "htpasswd", "-Bbn", "testuser", "testpassword"]).unwrap();
+        let Invocation::Command(Command::Htpasswd(made)) = made else { panic!("{made:?}") };
+        assert_eq!(
+            (made.user.as_str(), made.password.as_deref()),
+            ("testuser", Some("testpassword"))
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! `berth config check | show | default`.
+
+use crate::args::ConfigCommand;
+use crate::config::{default_yaml, show};
+
+use super::{configuration, say};
+
+/// Looks at the configuration.
+pub(super) fn run(command: &ConfigCommand) -> Result<(), String> {
+    match command {
+        ConfigCommand::Check(at) => {
+            let loaded = configuration(at, true).map_err(|error| error.to_string())?;
+            say(loaded.report().trim_end());
+        }
+        ConfigCommand::Show(at) => {
+            let loaded = configuration(at, false).map_err(|error| error.to_string())?;
+            say(show(&loaded.config).trim_end());
+        }
+        ConfigCommand::Default => say(default_yaml().trim_end()),
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! One command, one file.
+
+mod adopt;
+mod config;
+mod doctor;
+mod htpasswd;
+mod offline;
+mod serve;
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::process::ExitCode;
+
+use crate::args::{self, Command, ConfigPath};
+use crate::config::{Config, ConfigError, Loaded, Source, load};
+
+/// Runs a command to its end.
+pub(crate) fn run(command: Command) -> ExitCode {
+    let result = match command {
+        Command::Serve(at) => serve::run(&at),
+        Command::GarbageCollect(options) => offline::garbage_collect(&options),
+        Command::Import(at) => offline::import(&at),
+        Command::Export(at) => offline::export(&at),
+        Command::Config(command) => config::run(&command),
+        Command::Doctor(at) => doctor::run(&at),
+        Command::Adopt(at) => adopt::run(&at),
+        Command::Htpasswd(options) => htpasswd::run(options),
+        Command::Completions { shell } => {
+            let mut definition = args::definition();
+            clap_complete::generate(shell, &mut definition, "berth", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Version => {
+            let name = std::env::args().next().unwrap_or_else(|| "berth".to_owned());
+            say(&format!("{name} berth v{}", env!("CARGO_PKG_VERSION")));
+            Ok(())
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            complain(&text);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Becomes another program.
+pub(crate) fn execute(program: Vec<OsString>) -> ExitCode {
+    let Some((name, arguments)) = program.split_first() else { return ExitCode::FAILURE };
+    let error = std::process::Command::new(name).args(arguments).exec();
+    complain(&format!("{}: {error}", name.to_string_lossy()));
+    ExitCode::from(127)
+}
+
+/// A line for people on standard output; a closed pipe is their business.
+fn say(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// A line for people on standard error.
+fn complain(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Reads the configuration that a command was pointed at.
+fn configuration(at: &ConfigPath, strict: bool) -> Result<Loaded, ConfigError> {
+    let source = at.config.clone().map_or(Source::Search, Source::Argument);
+    load(&source, environment(), strict)
+}
+
+/// The settings, with warnings on standard error.
+fn settings(at: &ConfigPath) -> Result<Config, String> {
+    let loaded = configuration(at, false).map_err(|error| error.to_string())?;
+    for warning in &loaded.warnings {
+        complain(&format!("warning: {warning}"));
+    }
+    Ok(loaded.config)
+}
+
+/// Variables that are text; others cannot name a setting.
+fn environment() -> Vec<(String, String)> {
+    let pair = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(pair).collect()
+}

@@ -1,0 +1,186 @@
+//! Settings that stop the start, each with its exact text.
+
+use super::{error, first_line};
+
+fn with(rest: &str) -> String {
+    format!("version: 0.1\nstorage: {{filesystem: {{rootdirectory: /r}}}}\n{rest}\n")
+}
+
+#[test]
+fn what_does_not_work_is_refused_with_its_name_and_the_way_out() {
+    let later = "only storage.filesystem works in this version; mount the storage as a directory or stay with the original";
+    let storage = |driver: &str| format!("version: 0.1\nstorage:\n  {driver}:\n    bucket: b\n");
+    let mut rows = vec![
+        (with("auth: {token: {realm: r}}"), "config.yml:3:8: auth.token: is not supported; use auth.htpasswd, or stay with the original while you need a token server".to_owned()),
+        (with("auth: silly"), "config.yml:3:7: auth.silly: is not supported; it lets everyone in; use auth.htpasswd or auth: none".to_owned()),
+        (with("auth: {ldap: {}}"), "config.yml:3:8: auth.ldap: unknown key; known are none, htpasswd, token, silly".to_owned()),
+        (with("auth: {htpaswd: {}}"), "config.yml:3:8: auth.htpaswd: unknown key; did you mean \"htpasswd\"?".to_owned()),
+        (with("auth: {htpasswd: {realm: r}}"), "config.yml:3:18: auth.htpasswd.path: is missing; name the password file".to_owned()),
+        (with("auth:\n  htpasswd:"), "config.yml:4:3: auth.htpasswd.path: is missing; name the password file".to_owned()),
+        (with("auth: {htpasswd: {path: p, realm: 'a\"b'}}"), "config.yml:3:35: auth.htpasswd.realm: \"a\\\"b\" cannot stand in a challenge header; leave out quotes, backslashes and line breaks".to_owned()),
+        (with("auth: {none: {}, htpasswd: {path: p}}"), "config.yml:3:28: auth.htpasswd: is a second way in beside auth.none; keep one; REGISTRY_AUTH=htpasswd replaces the file's".to_owned()),
+        (with("proxy: {remoteurl: 'https://a'}"), "config.yml:3:9: proxy.remoteurl: is not supported; a pull-through mirror does not exist yet; take the proxy section out".to_owned()),
+        (with("middleware: {storage: [{name: cloudfront}]}"), "config.yml:3:24: middleware.storage[0]: \"cloudfront\" is not supported; take it out or set disabled: true".to_owned()),
+        (with("compatibility: {schema1: {enabled: true}}"), "config.yml:3:36: compatibility.schema1.enabled: is not supported; set it to false; existing schema 1 manifests are served as they are".to_owned()),
+        (with("http: {tls: {letsencrypt: {email: a@b}}}"), "config.yml:3:14: http.tls.letsencrypt: is not supported; fetch certificates with another program and name them in http.tls.certificate and http.tls.key; they are read again when they change".to_owned()),
+        ("version: 0.1\nstorage: {filesystem: {}, inmemory: {}}\n".to_owned(), "config.yml:2:27: storage.inmemory: is a second driver beside storage.filesystem; keep one; REGISTRY_STORAGE=inmemory replaces the file's".to_owned()),
+        ("version: 0.1\nstorage: inmemory\n".to_owned(), "config.yml:2:10: storage.inmemory: is not supported; use storage.filesystem with a rootdirectory on a tmpfs".to_owned()),
+        ("version: 0.1\nstorage: {delete: {enabled: true}}\n".to_owned(), "config.yml:2:10: storage: names no driver; add storage.filesystem.rootdirectory".to_owned()),
+        ("version: 0.1\n".to_owned(), "config.yml: storage: names no driver; add storage.filesystem.rootdirectory".to_owned()),
+        ("storage: filesystem\n".to_owned(), "config.yml: version: is missing; write version: 0.1".to_owned()),
+        ("version: 0.2\nstorage: filesystem\n".to_owned(), "config.yml:1:10: version: \"0.2\" is unknown; write version: 0.1".to_owned()),
+    ];
+    for driver in ["s3", "s3aws", "azure", "gcs", "swift", "oss"] {
+        let text = format!("config.yml:3:3: storage.{driver}: is not supported; {later}");
+        rows.push((storage(driver), text));
+    }
+    for (text, expected) in rows {
+        let all = error(&text, &[]);
+        assert!(
+            all.lines().any(|line| line == expected),
+            "{text}\nwanted {expected}\ngot    {all}"
+        );
+    }
+}
+
+#[test]
+fn a_value_out_of_place_is_refused_with_its_name_and_the_way_out() {
+    for (rest, expected) in [
+        (
+            "http: {addr: '5000'}",
+            "config.yml:3:14: http.addr: \"5000\" is no address; write host:port, :port for every address, or add net: unix for a file",
+        ),
+        (
+            "http: {net: unix}",
+            "config.yml:3:7: http.addr: is missing; with net: unix, name the socket file",
+        ),
+        ("http: {net: udp}", "config.yml:3:13: http.net: wants one of tcp, unix, not \"udp\""),
+        (
+            "http: {host: registry.example.org}",
+            "config.yml:3:14: http.host: \"registry.example.org\" is no base address; write it as https://registry.example.org",
+        ),
+        (
+            "http: {prefix: '/a b/'}",
+            "config.yml:3:16: http.prefix: \"/a b/\" is no path; write it as /registry/",
+        ),
+        (
+            "http: {tls: {certificate: c}}",
+            "config.yml:3:13: http.tls.key: is missing beside http.tls.certificate; name the private key's file",
+        ),
+        (
+            "http: {tls: {key: k}}",
+            "config.yml:3:13: http.tls.certificate: is missing beside http.tls.key; name the certificate's file",
+        ),
+        (
+            "http: {tls: {clientcas: [a]}}",
+            "config.yml:3:25: http.tls.clientcas: would ask nobody for a certificate without TLS; add http.tls.certificate and http.tls.key",
+        ),
+        (
+            "http: {tls: {minimumtls: tls1.0}}",
+            "config.yml:3:26: http.tls.minimumtls: \"tls1.0\" is not supported; use tls1.2 or tls1.3",
+        ),
+        (
+            "http: {tls: {ciphersuites: [TLS_AES_128_GCM_SHA265]}}",
+            "config.yml:3:29: http.tls.ciphersuites: \"TLS_AES_128_GCM_SHA265\" is unknown; did you mean TLS_AES_128_GCM_SHA256?",
+        ),
+        (
+            "http: {headers: {X-A: b}}",
+            "config.yml:3:23: http.headers.X-A: wants a list such as [a, b], not \"b\"; write [b]",
+        ),
+        (
+            "http: {headers: {'X A': [b]}}",
+            "config.yml:3:18: http.headers.X A: is no name of a header",
+        ),
+        (
+            "http: {headers: {X-A: [\"b\\nc\"]}}",
+            "config.yml:3:24: http.headers.X-A: is no value of a header; take out line breaks and other control characters",
+        ),
+        (
+            "http: {relativeurls: true}\nberth: {http: {absolute_urls: true}}",
+            "config.yml:3:22: http.relativeurls: contradicts berth.http.absolute_urls; take one of them out",
+        ),
+        ("http: [a]", "config.yml:3:7: http: wants a section of keys, not a list"),
+        (
+            "log: {level: loud}",
+            "config.yml:3:14: log.level: wants one of error, warn, info, debug, not \"loud\"",
+        ),
+        (
+            "health: {storagedriver: {interval: -5s}}",
+            "config.yml:3:36: health.storagedriver.interval: wants a duration such as 90s, 5m or 168h, not \"-5s\"",
+        ),
+        (
+            "health: {http: [{}]}",
+            "config.yml:3:17: health.http[0].uri: is missing; name the address to ask",
+        ),
+        (
+            "health: {tcp: [{addr: x}]}",
+            "config.yml:3:23: health.tcp[0].addr: \"x\" is no host:port",
+        ),
+        (
+            "tags: {maxtags: -1}",
+            "config.yml:3:17: tags.maxtags: -1 is out of range; use 0 to 4294967295",
+        ),
+        (
+            "validation: {manifests: {urls: {allow: ['(']}}}",
+            "config.yml:3:41: validation.manifests.urls.allow[0]: \"(\" is no regular expression; unclosed group",
+        ),
+        ("berth: {max: 1}", "config.yml:3:9: berth.max: unknown key"),
+        (
+            "berth: {manifest_max_byte: 1}",
+            "config.yml:3:9: berth.manifest_max_byte: unknown key; did you mean \"manifest_max_bytes\"?",
+        ),
+        (
+            "berth: {manifest_max_bytes: 1GiB}",
+            "config.yml:3:29: berth.manifest_max_bytes: 1073741824 is out of range; use 1KiB to 64MiB",
+        ),
+        (
+            "berth: {repositories: [{match: 'A*'}]}",
+            "config.yml:3:32: berth.repositories[0].match: \"A*\" holds 'A', which no name holds; name repositories, such as team/** or library/*",
+        ),
+        (
+            "berth: {http: {trusted_proxies: [10.0.0.0/33]}}",
+            "config.yml:3:34: berth.http.trusted_proxies: \"10.0.0.0/33\" is no network; write it as 10.0.0.0/8 or fd00::/8",
+        ),
+        (
+            "berth: {limits: {upload_stall: 0}}",
+            "config.yml:3:32: berth.limits.upload_stall: must be longer than 0s; leave it out for the default",
+        ),
+        (
+            "berth: {run_as: {gid: 5}}",
+            "config.yml:3:17: berth.run_as.uid: is missing; name the user by number",
+        ),
+    ] {
+        assert_eq!(first_line(&with(rest), &[]), expected);
+    }
+}
+
+#[test]
+fn the_line_is_shown_with_a_mark_under_the_column() {
+    let text = "version: 0.1\nstorage:\n  s3:\n    bucket: b\n";
+    let expected = "config.yml:3:3: storage.s3: is not supported; only storage.filesystem works in \
+                    this version; mount the storage as a directory or stay with the original\n  \
+                    3 |   s3:\n    |   ^";
+    assert_eq!(error(text, &[]), expected);
+}
+
+#[test]
+fn all_errors_are_shown_in_order_and_at_most_twenty() {
+    let text = with("proxy: {remoteurl: x}\nhttp: {addr: x}\ntags: {maxtags: x}");
+    let all = error(&text, &[]);
+    let lines: Vec<_> = all.lines().filter(|line| line.starts_with("config.yml")).collect();
+    assert_eq!(lines.len(), 3, "{all}");
+    assert!(lines.is_sorted(), "{all}");
+    let many: String = (0..30).map(|n| format!("  k{n}: 1\n")).collect();
+    let all = error(&with(&format!("berth:\n{many}")), &[]);
+    assert_eq!(all.lines().filter(|line| line.starts_with("config.yml")).count(), 20);
+    assert!(all.ends_with("\nand 10 more"), "{all}");
+}
+
+#[test]
+fn a_secret_is_not_shown_in_a_snippet() {
+    for line in ["secret: hunter2", "\"secret\" : hunter2", "tls: {}, secret: hunter2"] {
+        let text = with(&format!("http: {{addr: x, {line}}}"));
+        let all = error(&text, &[]);
+        assert!(!all.contains("hunter2") && all.contains("***"), "{all}");
+    }
+}

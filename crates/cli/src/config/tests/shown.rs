@@ -1,0 +1,54 @@
+//! `config show`: complete, readable back, and silent about secrets.
+
+use super::super::{default_yaml, show};
+use super::{SMALLEST, load};
+
+const RICH: &str = "version: 0.1
+storage: {filesystem: {rootdirectory: /r}, delete: {enabled: true}}
+auth: {htpasswd: {path: /auth}}
+http:
+  addr: '[::1]:5000'
+  host: https://a.example
+  secret: hunter2
+  headers: {X-A: ['yes', '1: 2']}
+  debug: {addr: ':5001', prometheus: {enabled: true}}
+  tls: {certificate: /c, key: /k, clientcas: [/a]}
+health:
+  file: [{file: /f}]
+  http: [{uri: https://u, headers: {A: [b]}}]
+  tcp: [{addr: 'h:1'}]
+validation:
+  manifests:
+    urls: {allow: ['^https://'], deny: ['x: #']}
+    indexes: {platforms: list, platformlist: [{architecture: arm64, os: linux}]}
+berth:
+  repositories: [{match: 'team/**', sparse: true}]
+  http: {trusted_proxies: [10.0.0.0/8]}
+  run_as: {uid: 5}
+";
+
+#[test]
+fn what_is_shown_reads_back_as_the_same_settings() {
+    for text in [SMALLEST, default_yaml(), RICH] {
+        let mut config = load(text, &[]);
+        let mut again = load(&show(&config), &[]);
+        config.http.secret = None;
+        again.http.secret = None;
+        assert_eq!(config, again, "{}", show(&config));
+    }
+}
+
+#[test]
+fn a_secret_is_shown_as_stars() {
+    let config = load(RICH, &[]);
+    let shown = show(&config);
+    assert!(shown.contains("  secret: \"***\"\n"), "{shown}");
+    assert!(!shown.contains("hunter2") && !format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn the_default_settings_read_as_documented() {
+    let shown = show(&load(SMALLEST, &[]));
+    let expected = include_str!("default_settings.yml");
+    assert_eq!(shown, expected);
+}

@@ -1,0 +1,178 @@
+//! The control socket: commands beside a running server hand it their work.
+//!
+//! The server owns the store, so only it may change it. The socket lies in
+//! Berth's own directory and belongs to the server's user; whoever can open it
+//! could change the files anyway. One JSON line asks, JSON lines answer.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use workers::{Finding, Observer, Progress, Shutdown};
+
+use crate::process::lock::own_directory;
+use crate::terminal::Terminal;
+use crate::wire::Stores;
+use crate::work::{Work, perform};
+
+/// Longest line on the socket, in bytes.
+const MAX_LINE: u64 = 64 << 10;
+/// Answers waiting for a slow reader; progress beyond that is dropped.
+const QUEUE: usize = 1024;
+/// Longest path of a socket that the kernel takes.
+const MAX_PATH: usize = 107;
+
+/// One line of an answer.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "answer")]
+enum Answer {
+    Progress { phase: String, done: u64, total: Option<u64>, message: String },
+    Line { text: String },
+    Finding { text: String },
+    Done { summary: String },
+    Failed { error: String },
+}
+
+fn socket_path(root: &Path) -> PathBuf {
+    own_directory(root).join("control.sock")
+}
+
+/// Listens for work until the shutdown signal; one piece at a time.
+pub(crate) async fn listen(root: PathBuf, stores: Stores, shutdown: Shutdown) {
+    let path = socket_path(&root);
+    match bind(&path) {
+        Ok(listener) => {
+            tokio::select! {
+                () = accept(listener, stores, shutdown.clone()) => {}
+                () = shutdown.wait() => {}
+            }
+            let _ = std::fs::remove_file(&path);
+        }
+        Err(error) => tracing::warn!(
+            %error,
+            path = %path.display(),
+            "no control socket: garbage-collect, import and export need the server stopped"
+        ),
+    }
+}
+
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    if path.as_os_str().len() > MAX_PATH {
+        return Err(io::Error::other(format!("the path is longer than {MAX_PATH} bytes")));
+    }
+    // The store's lock is ours, so a socket that is there is a dead server's.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+async fn accept(listener: UnixListener, stores: Stores, shutdown: Shutdown) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        if let Err(error) = answer(stream, &stores, &shutdown).await {
+            tracing::warn!(%error, "a command beside the server was cut off");
+        }
+    }
+}
+
+async fn answer(stream: UnixStream, stores: &Stores, shutdown: &Shutdown) -> io::Result<()> {
+    let (reading, mut writing) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(reading.take(MAX_LINE)).read_line(&mut line).await?;
+    let work: Work = serde_json::from_str(&line)?;
+    tracing::info!(?work, "work was handed over");
+    let (sender, mut receiver) = mpsc::channel(QUEUE);
+    let relay = Relay { sender };
+    let worker = async move {
+        let last = match perform(work, stores, &relay, shutdown).await {
+            Ok(summary) => Answer::Done { summary },
+            Err(error) => Answer::Failed { error: error.to_string() },
+        };
+        let _ = relay.sender.send(last).await;
+    };
+    let writer = async {
+        while let Some(answer) = receiver.recv().await {
+            let mut line = serde_json::to_vec(&answer)?;
+            line.push(b'\n');
+            // The work goes on when the command is gone.
+            if writing.write_all(&line).await.is_err() {
+                while receiver.recv().await.is_some() {}
+            }
+        }
+        Ok::<(), io::Error>(())
+    };
+    let ((), written) = tokio::join!(worker, writer);
+    written
+}
+
+/// Passes on what the work tells.
+struct Relay {
+    sender: mpsc::Sender<Answer>,
+}
+
+impl Observer for Relay {
+    fn progress(&self, progress: &Progress) {
+        let Progress { phase, done, total, message, .. } = progress.clone();
+        let _ = self.sender.try_send(Answer::Progress {
+            phase: phase.to_owned(),
+            done,
+            total,
+            message,
+        });
+    }
+
+    fn line(&self, line: &str) {
+        let _ = self.sender.try_send(Answer::Line { text: line.to_owned() });
+    }
+
+    fn finding(&self, finding: &Finding) {
+        let _ = self.sender.try_send(Answer::Finding { text: finding.to_string() });
+    }
+}
+
+/// Hands work to the server that owns `root` and shows its answers. `None` if
+/// there is no server to talk to.
+pub(crate) async fn hand_over(
+    root: &Path,
+    work: Work,
+    terminal: &Terminal,
+) -> Option<Result<String, String>> {
+    let stream = UnixStream::connect(socket_path(root)).await.ok()?;
+    Some(
+        converse(stream, work, terminal).await.unwrap_or_else(|error| {
+            Err(format!("the server broke off: {error}; its log says more"))
+        }),
+    )
+}
+
+async fn converse(
+    stream: UnixStream,
+    work: Work,
+    terminal: &Terminal,
+) -> io::Result<Result<String, String>> {
+    let (reading, mut writing) = stream.into_split();
+    let mut request = serde_json::to_vec(&work)?;
+    request.push(b'\n');
+    writing.write_all(&request).await?;
+    let mut lines = BufReader::new(reading).lines();
+    while let Some(line) = lines.next_line().await? {
+        match serde_json::from_str(&line)? {
+            Answer::Progress { phase, done, total, message } => {
+                terminal.advance(&phase, done, total, &message);
+            }
+            Answer::Line { text } => terminal.say(&text),
+            Answer::Finding { text } => terminal.complain(&text),
+            Answer::Done { summary } => return Ok(Ok(summary)),
+            Answer::Failed { error } => return Ok(Err(error)),
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::UnexpectedEof))
+}

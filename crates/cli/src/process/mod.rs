@@ -1,0 +1,6 @@
+//! What a process is to the machine: its locks, its user, its signals.
+
+pub(crate) mod checks;
+pub(crate) mod control;
+pub(crate) mod lock;
+pub(crate) mod privileges;

@@ -1,0 +1,109 @@
+//! From root to an ordinary user.
+//!
+//! Volumes and keys of the original belong to root, so a container starts as
+//! root. What needs root is done first (ports, keys); then the process serves
+//! as the user of `berth.run_as`. A tree that root owns and that nobody said to
+//! hand over stays with root, and so does the process: going back to the
+//! original must not fail on file owners.
+
+use std::os::unix::fs::{MetadataExt, lchown};
+use std::path::Path;
+
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+
+use crate::config::berth::RunAs;
+use crate::process::lock::own_directory;
+
+/// What became of the process' user.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing was asked for, or the process is not root.
+    Unchanged,
+    /// The process is now this user.
+    Became(u32),
+    /// The process stays root; why.
+    StaysRoot(String),
+}
+
+/// Becomes the user of `run_as` if the storage directory allows it. `readable`
+/// are files that will be read again later.
+pub(crate) fn drop_to(
+    run_as: Option<&RunAs>,
+    root: &Path,
+    readable: &[&Path],
+) -> Result<Outcome, String> {
+    let Some(run_as) = run_as else { return Ok(Outcome::Unchanged) };
+    if !nix::unistd::geteuid().is_root() {
+        return Ok(Outcome::Unchanged);
+    }
+    if let Some(reason) = obstacle(run_as, root, readable)? {
+        return Ok(Outcome::StaysRoot(reason));
+    }
+    match become_user(run_as) {
+        Ok(()) => Ok(Outcome::Became(run_as.uid)),
+        // Without the capability (`--cap-drop ALL`) root has nothing left to lose.
+        Err(nix::errno::Errno::EPERM) => {
+            Ok(Outcome::StaysRoot("the container may not change users".to_owned()))
+        }
+        Err(error) => Err(format!("berth.run_as: becoming user {}: {error}", run_as.uid)),
+    }
+}
+
+fn obstacle(run_as: &RunAs, root: &Path, readable: &[&Path]) -> Result<Option<String>, String> {
+    for path in readable {
+        if let Ok(metadata) = std::fs::metadata(path)
+            && metadata.uid() != run_as.uid
+            && metadata.mode() & 0o004 == 0
+        {
+            return Ok(Some(format!("{} is readable for root only", path.display())));
+        }
+    }
+    let shown = root.display();
+    std::fs::create_dir_all(root)
+        .map_err(|e| format!("storage.filesystem.rootdirectory: {shown}: {e}"))?;
+    let owner = std::fs::metadata(root).map_err(|e| format!("{shown}: {e}"))?.uid();
+    let adopted = owner == run_as.uid;
+    if !adopted && !is_empty(root) && !run_as.adopt {
+        return Ok(Some(format!(
+            "{shown} belongs to user {owner}; `berth adopt` or berth.run_as.adopt hands it over"
+        )));
+    }
+    if !adopted && let Err(error) = hand_over(root, run_as.uid, run_as.gid) {
+        return Ok(Some(format!("{shown} cannot be handed over: {error}")));
+    }
+    Ok(None)
+}
+
+/// Nothing in it, or only what Berth itself left there as root a moment ago.
+fn is_empty(root: &Path) -> bool {
+    let own = own_directory(root);
+    std::fs::read_dir(root).is_ok_and(|entries| {
+        entries.flatten().all(|entry| entry.path() == own && !own.join("berth.db").exists())
+    })
+}
+
+/// Gives a tree to a user, without following links.
+pub(crate) fn hand_over(root: &Path, uid: u32, gid: u32) -> std::io::Result<u64> {
+    let mut changed = 0;
+    let mut open = vec![root.to_owned()];
+    while let Some(path) = open.pop() {
+        let metadata = std::fs::symlink_metadata(&path)?;
+        if metadata.uid() != uid || metadata.gid() != gid {
+            lchown(&path, Some(uid), Some(gid))?;
+            changed += 1;
+        }
+        if metadata.is_dir() {
+            for entry in std::fs::read_dir(&path)? {
+                open.push(entry?.path());
+            }
+        }
+    }
+    Ok(changed)
+}
+
+fn become_user(run_as: &RunAs) -> nix::Result<()> {
+    let (uid, gid) = (Uid::from_raw(run_as.uid), Gid::from_raw(run_as.gid));
+    setgroups(&[gid])?;
+    setresgid(gid, gid, gid)?;
+    setresuid(uid, uid, uid)
+}

@@ -1,0 +1,154 @@
+//! One database file: many readers, one writer.
+//!
+//! Reads run inline on connections taken from a pool, because a hop to another
+//! thread costs more than the query. Writes go to one thread that commits all
+//! that wait in one transaction, because a sync costs more than all of them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use store::{StoreError, WriteError};
+
+mod batch;
+mod connection;
+mod content;
+mod failure;
+mod import;
+mod liveness;
+mod manifest;
+mod migrate;
+mod mount;
+mod presence;
+mod publish;
+mod queue;
+mod readers;
+mod repository;
+mod rows;
+mod settings;
+mod tag;
+mod unlink;
+mod upload;
+mod walk;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use connection::Location;
+use failure::Failure;
+use queue::{Lane, Strength};
+use readers::Readers;
+use writer::Writer;
+
+pub use writer::WriterStats;
+
+/// Most entries of one page; larger limits mean this.
+const PAGE: usize = 1000;
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// The directory that holds, or will hold, `berth.db`. Made if it is
+    /// missing. The caller keeps other processes away from it.
+    pub path: PathBuf,
+    /// Never sync: nothing survives a power cut. Only for tests and for trials
+    /// on a RAM disk.
+    pub synchronous_off: bool,
+}
+
+/// Metadata in one SQLite file.
+#[derive(Debug)]
+pub struct Sqlite {
+    readers: Arc<Readers>,
+    writer: Writer,
+}
+
+impl Sqlite {
+    /// Opens the store, making or migrating its file; blocks while it does.
+    ///
+    /// # Errors
+    /// A file that needs a newer program, that is no such store, or that
+    /// cannot be read and written.
+    pub fn open(options: OpenOptions) -> Result<Arc<Self>, StoreError> {
+        let location = Location::prepare(&options.path, options.synchronous_off)?;
+        let mut connection = location.open_writer().map_err(Failure::into_store)?;
+        migrate::run(&mut connection).map_err(Failure::into_store)?;
+        let readers = Arc::new(Readers::new(location.clone()));
+        let writer = Writer::start(location, connection)?;
+        Ok(Arc::new(Self { readers, writer }))
+    }
+
+    /// Commits what waits, moves the write-ahead log into the file and closes
+    /// everything; blocks while it does. Later calls of the store answer
+    /// `Busy`; closing again does nothing.
+    pub fn close(&self) {
+        self.readers.close();
+        self.writer.close();
+    }
+
+    /// What the writer has done since the store was opened.
+    pub fn stats(&self) -> WriterStats {
+        self.writer.stats()
+    }
+
+    /// Reads inline: for look-ups and for lists of at most [`PAGE`] entries.
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        self.readers.read(work)
+    }
+
+    /// Reads on a thread for blocking work: for queries that may look at many
+    /// rows before they find one.
+    async fn read_slowly<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = Arc::clone(&self.readers);
+        let task = tokio::task::spawn_blocking(move || readers.read(work));
+        task.await
+            .map_err(|error| StoreError::Failed(format!("while reading metadata: {error}")))?
+    }
+
+    /// A write that the caller's acknowledgement stands on.
+    async fn write_hard<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, WriteError> {
+        self.writer.write(Lane::Main, Strength::Hard, Box::new(work)).await
+    }
+
+    /// A write that a power cut may undo.
+    async fn write_soft<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        plain(self.writer.write(Lane::Main, Strength::Soft, Box::new(work)).await)
+    }
+
+    /// One bounded step of bulk work, durable, behind all other writes.
+    async fn write_bulk<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        plain(self.writer.write(Lane::Bulk, Strength::Hard, Box::new(work)).await)
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The result of a write that has no rule.
+fn plain<T>(result: Result<T, WriteError>) -> Result<T, StoreError> {
+    result.map_err(|error| match error {
+        WriteError::Store(error) => error,
+        WriteError::Refused(refusal) => {
+            StoreError::Failed(format!("a write without a rule was refused: {refusal:?}"))
+        }
+    })
+}

@@ -1,0 +1,246 @@
+//! `LivenessStore`: what nobody needs any more.
+//!
+//! Each write asks for one digest at a time the same question that the list
+//! asked, inside its transaction.
+
+use async_trait::async_trait;
+use oci::{Digest, RepositoryName};
+use rusqlite::{Connection, Row, params};
+use store::{
+    BlobKey, DeadBlob, LivenessStore, Page, StaleLink, StoreError, Timestamp, UntaggedManifest,
+};
+
+use super::failure::Failure;
+use super::{Sqlite, manifest, repository, rows};
+
+/// Rows of one bulk transaction. A deleted manifest takes more rows along.
+const STEP: usize = 100;
+
+/// True if a manifest of the repository `$repository` references the bytes
+/// `$sha256` by either digest.
+macro_rules! referenced {
+    ($repository:literal, $sha256:literal) => {
+        concat!(
+            "(EXISTS (SELECT 1 FROM reference f WHERE f.repository_id = ",
+            $repository,
+            " AND f.digest = ",
+            $sha256,
+            ") OR EXISTS (SELECT 1 FROM alias a JOIN reference f ON f.repository_id = ",
+            $repository,
+            " AND f.digest = a.sha512 WHERE a.sha256 = ",
+            $sha256,
+            "))"
+        )
+    };
+}
+
+pub(crate) const STALE_LINKS: &str = concat!(
+    "SELECT l.sha256, b.size FROM link l JOIN blob b ON b.sha256 = l.sha256 \
+     WHERE l.repository_id = (SELECT id FROM repository WHERE name = ?1) \
+     AND l.sha256 > ?2 AND l.at < ?3 AND NOT ",
+    referenced!("l.repository_id", "l.sha256"),
+    " ORDER BY l.sha256 LIMIT ?4"
+);
+pub(crate) const DROP_LINK: &str = concat!(
+    "DELETE FROM link WHERE repository_id = ?1 AND sha256 = ?2 AND at < ?3 AND NOT ",
+    referenced!("?1", "?2")
+);
+
+/// True of a row `m` of `manifest` that nothing keeps.
+macro_rules! unkept {
+    () => {
+        concat!(
+            "m.at < ?3 AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.manifest_id = m.id) AND NOT ",
+            referenced!("m.repository_id", "m.sha256"),
+            " AND (m.subject IS NULL OR NOT EXISTS (SELECT 1 FROM manifest s \
+               WHERE s.repository_id = m.repository_id AND s.sha256 = coalesce( \
+               (SELECT a.sha256 FROM alias a WHERE a.sha512 = m.subject), m.subject)))"
+        )
+    };
+}
+
+pub(crate) const UNTAGGED: &str = concat!(
+    "SELECT m.sha256 FROM manifest m \
+     WHERE m.repository_id = (SELECT id FROM repository WHERE name = ?1) AND m.sha256 > ?2 AND ",
+    unkept!(),
+    " ORDER BY m.sha256 LIMIT ?4"
+);
+pub(crate) const STILL_UNTAGGED: &str = concat!(
+    "SELECT m.id, m.bytes_id FROM manifest m WHERE m.repository_id = ?1 AND m.sha256 = ?2 AND ",
+    unkept!()
+);
+
+pub(crate) const ORPHANS: &str = "SELECT b.sha256, b.size, b.key FROM blob b \
+     WHERE b.sha256 > ?1 AND b.used_at < ?2 AND b.state <> 'deleting' \
+     AND NOT EXISTS (SELECT 1 FROM link l WHERE l.sha256 = b.sha256) \
+     ORDER BY b.sha256 LIMIT ?3";
+pub(crate) const BURY: &str = "UPDATE blob SET state = 'deleting' \
+     WHERE sha256 = ?1 AND used_at < ?2 AND state <> 'deleting' \
+     AND NOT EXISTS (SELECT 1 FROM link l WHERE l.sha256 = ?1) RETURNING sha256, size, key";
+pub(crate) const DELETING: &str = "SELECT sha256, size, key FROM blob INDEXED BY blob_deleting \
+     WHERE state = 'deleting' AND sha256 > ?1 ORDER BY sha256 LIMIT ?2";
+pub(crate) const FORGET: &str = "DELETE FROM blob WHERE sha256 = ?1 AND state = 'deleting' \
+     AND NOT EXISTS (SELECT 1 FROM link l WHERE l.sha256 = ?1)";
+
+fn dead(row: &Row<'_>) -> Result<DeadBlob, Failure> {
+    Ok(DeadBlob {
+        sha256: rows::digest(row, 0)?,
+        size: rows::size(row, 1)?,
+        key: row.get_ref(2)?.as_str_or_null()?.map(BlobKey::new),
+    })
+}
+
+fn drop_untagged(
+    connection: &Connection,
+    repository: i64,
+    digest: &Digest,
+    before: Timestamp,
+) -> Result<u64, Failure> {
+    let sha256 = digest.to_column();
+    let key = params![repository, sha256, before.millis()];
+    let found = rows::first(connection, STILL_UNTAGGED, key, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some((id, bytes)) = found else { return Ok(0) };
+    manifest::remove(connection, repository, id, bytes, &sha256)?;
+    Ok(1)
+}
+
+fn drop_link(
+    connection: &Connection,
+    repository: i64,
+    digest: &Digest,
+    before: Timestamp,
+) -> Result<u64, Failure> {
+    let key = params![repository, digest.to_column(), before.millis()];
+    Ok(rows::change(connection, DROP_LINK, key)? as u64)
+}
+
+fn forget(connection: &Connection, digest: &Digest) -> Result<(), Failure> {
+    let sha256 = digest.to_column();
+    rows::change(connection, FORGET, [&sha256])?;
+    repository::drop_alias(connection, &sha256)
+}
+
+impl Sqlite {
+    /// Asks about each digest in a repository, a bounded step at a time.
+    async fn drop_each(
+        &self,
+        repository: &RepositoryName,
+        digests: Vec<Digest>,
+        before: Timestamp,
+        one: fn(&Connection, i64, &Digest, Timestamp) -> Result<u64, Failure>,
+    ) -> Result<u64, StoreError> {
+        let mut total = 0;
+        for step in digests.chunks(STEP) {
+            let (repository, step) = (repository.clone(), step.to_vec());
+            total += self
+                .write_bulk(move |connection| {
+                    let Some(id) = repository::find(connection, &repository)? else { return Ok(0) };
+                    step.iter().map(|digest| one(connection, id, digest, before)).sum()
+                })
+                .await?;
+        }
+        Ok(total)
+    }
+}
+
+#[async_trait]
+impl LivenessStore for Sqlite {
+    async fn stale_links(
+        &self,
+        repository: &RepositoryName,
+        before: Timestamp,
+        page: Page<Digest>,
+    ) -> Result<Vec<StaleLink>, StoreError> {
+        let (name, after) = (repository.clone(), rows::after_digest(&page));
+        self.read_slowly(move |connection| {
+            let start = params![name.as_str(), after, before.millis(), rows::limit(page.limit)];
+            rows::list(connection, STALE_LINKS, start, |row| {
+                Ok(StaleLink { sha256: rows::digest(row, 0)?, size: rows::size(row, 1)? })
+            })
+        })
+        .await
+    }
+
+    async fn drop_links(
+        &self,
+        repository: &RepositoryName,
+        digests: Vec<Digest>,
+        before: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.drop_each(repository, digests, before, drop_link).await
+    }
+
+    async fn untagged_manifests(
+        &self,
+        repository: &RepositoryName,
+        before: Timestamp,
+        page: Page<Digest>,
+    ) -> Result<Vec<UntaggedManifest>, StoreError> {
+        let (name, after) = (repository.clone(), rows::after_digest(&page));
+        self.read_slowly(move |connection| {
+            let start = params![name.as_str(), after, before.millis(), rows::limit(page.limit)];
+            rows::list(connection, UNTAGGED, start, |row| {
+                Ok(UntaggedManifest { sha256: rows::digest(row, 0)? })
+            })
+        })
+        .await
+    }
+
+    async fn drop_untagged(
+        &self,
+        repository: &RepositoryName,
+        digests: Vec<Digest>,
+        before: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.drop_each(repository, digests, before, drop_untagged).await
+    }
+
+    async fn orphan_blobs(
+        &self,
+        before: Timestamp,
+        page: Page<Digest>,
+    ) -> Result<Vec<DeadBlob>, StoreError> {
+        let after = rows::after_digest(&page);
+        self.read_slowly(move |connection| {
+            let start = params![after, before.millis(), rows::limit(page.limit)];
+            rows::list(connection, ORPHANS, start, dead)
+        })
+        .await
+    }
+
+    async fn bury(
+        &self,
+        digests: Vec<Digest>,
+        before: Timestamp,
+    ) -> Result<Vec<DeadBlob>, StoreError> {
+        let mut buried = Vec::new();
+        for step in digests.chunks(STEP) {
+            let step = step.to_vec();
+            let done = self.write_bulk(move |connection| {
+                let one = |digest: &Digest| {
+                    let key = params![digest.to_column(), before.millis()];
+                    rows::list(connection, BURY, key, dead)
+                };
+                Ok(step.iter().map(one).collect::<Result<Vec<_>, _>>()?.concat())
+            });
+            buried.extend(done.await?);
+        }
+        Ok(buried)
+    }
+
+    async fn deleting(&self, page: Page<Digest>) -> Result<Vec<DeadBlob>, StoreError> {
+        let start = params![rows::after_digest(&page), rows::limit(page.limit)];
+        self.read(|connection| rows::list(connection, DELETING, start, dead))
+    }
+
+    async fn forget(&self, digests: Vec<Digest>) -> Result<(), StoreError> {
+        for step in digests.chunks(STEP) {
+            let step = step.to_vec();
+            self.write_bulk(move |connection| {
+                step.iter().try_for_each(|digest| forget(connection, digest))
+            })
+            .await?;
+        }
+        Ok(())
+    }
+}

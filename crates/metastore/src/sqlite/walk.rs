@@ -1,0 +1,106 @@
+//! `WalkStore`: everything, page by page.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use oci::{Algorithm, Digest, RepositoryName};
+use rusqlite::{Row, params};
+use store::{BlobWalk, LinkWalk, ManifestWalk, Page, StoreError, TagWalk, WalkStore};
+
+use super::failure::Failure;
+use super::{Sqlite, rows};
+
+pub(crate) const REPOSITORIES: &str =
+    "SELECT name FROM repository WHERE name > ?1 ORDER BY name LIMIT ?2";
+pub(crate) const LINKS: &str = "SELECT l.sha256, \
+     (SELECT a.sha512 FROM alias a WHERE a.sha256 = l.sha256) FROM link l \
+     WHERE l.repository_id = (SELECT id FROM repository WHERE name = ?1) AND l.sha256 > ?2 \
+     ORDER BY l.sha256 LIMIT ?3";
+pub(crate) const MANIFESTS: &str = "SELECT m.sha256, m.digest, m.media_type, b.bytes, m.at \
+     FROM manifest m JOIN manifest_bytes b ON b.id = m.bytes_id \
+     WHERE m.repository_id = (SELECT id FROM repository WHERE name = ?1) AND m.sha256 > ?2 \
+     ORDER BY m.sha256 LIMIT ?3";
+pub(crate) const TAGS: &str = "SELECT t.name, t.digest, m.sha256, t.at \
+     FROM tag t JOIN manifest m ON m.id = t.manifest_id \
+     WHERE t.repository_id = (SELECT id FROM repository WHERE name = ?1) AND t.name > ?2 \
+     ORDER BY t.name LIMIT ?3";
+pub(crate) const BLOBS: &str = "SELECT sha256, size, key, content FROM blob \
+     WHERE sha256 > ?1 AND state IN ('live', 'condemned') ORDER BY sha256 LIMIT ?2";
+
+fn manifest(row: &Row<'_>) -> Result<ManifestWalk, Failure> {
+    let pushed = rows::digest(row, 1)?;
+    Ok(ManifestWalk {
+        sha256: rows::digest(row, 0)?,
+        sha512: (pushed.algorithm() == Algorithm::Sha512).then_some(pushed),
+        media_type: rows::media_type(row, 2)?,
+        bytes: Bytes::copy_from_slice(row.get_ref(3)?.as_blob()?),
+        at: rows::time(row, 4)?,
+    })
+}
+
+fn tag(row: &Row<'_>) -> Result<TagWalk, Failure> {
+    Ok(TagWalk {
+        tag: rows::tag(row, 0)?,
+        digest: rows::digest(row, 1)?,
+        sha256: rows::digest(row, 2)?,
+        at: rows::time(row, 3)?,
+    })
+}
+
+fn link(row: &Row<'_>) -> Result<LinkWalk, Failure> {
+    Ok(LinkWalk { sha256: rows::digest(row, 0)?, sha512: rows::digest_or_null(row, 1)? })
+}
+
+fn blob(row: &Row<'_>) -> Result<BlobWalk, Failure> {
+    Ok(BlobWalk {
+        sha256: rows::digest(row, 0)?,
+        size: rows::size(row, 1)?,
+        place: rows::place(row, 2)?,
+    })
+}
+
+#[async_trait]
+impl WalkStore for Sqlite {
+    async fn walk_repositories(
+        &self,
+        page: Page<String>,
+    ) -> Result<Vec<RepositoryName>, StoreError> {
+        let start = params![rows::after_name(&page), rows::limit(page.limit)];
+        self.read(|connection| {
+            rows::list(connection, REPOSITORIES, start, |row| rows::repository(row, 0))
+        })
+    }
+
+    async fn walk_links(
+        &self,
+        repository: &RepositoryName,
+        page: Page<Digest>,
+    ) -> Result<Vec<LinkWalk>, StoreError> {
+        let start =
+            params![repository.as_str(), rows::after_digest(&page), rows::limit(page.limit)];
+        self.read(|connection| rows::list(connection, LINKS, start, link))
+    }
+
+    async fn walk_manifests(
+        &self,
+        repository: &RepositoryName,
+        page: Page<Digest>,
+    ) -> Result<Vec<ManifestWalk>, StoreError> {
+        let start =
+            params![repository.as_str(), rows::after_digest(&page), rows::limit(page.limit)];
+        self.read(|connection| rows::list(connection, MANIFESTS, start, manifest))
+    }
+
+    async fn walk_tags(
+        &self,
+        repository: &RepositoryName,
+        page: Page<String>,
+    ) -> Result<Vec<TagWalk>, StoreError> {
+        let start = params![repository.as_str(), rows::after_name(&page), rows::limit(page.limit)];
+        self.read(|connection| rows::list(connection, TAGS, start, tag))
+    }
+
+    async fn walk_blobs(&self, page: Page<Digest>) -> Result<Vec<BlobWalk>, StoreError> {
+        let start = params![rows::after_digest(&page), rows::limit(page.limit)];
+        self.read(|connection| rows::list(connection, BLOBS, start, blob))
+    }
+}

@@ -1,0 +1,87 @@
+//! One request on its way through the handlers.
+
+use http::{HeaderMap, Method};
+use oci::{ErrorCode, RepositoryName};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use registry::access::Caller;
+use store::UploadId;
+
+use crate::failure::Failure;
+use crate::http::forwarded::{self, Origin};
+use crate::http::query::Query;
+use crate::settings::{BaseUrl, Settings};
+
+/// Kept readable in `last=` of links; the original does the same.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A request, its caller and how to point back at this registry.
+pub(crate) struct Call<'r> {
+    pub method: &'r Method,
+    pub headers: &'r HeaderMap,
+    pub query: Query<'r>,
+    pub caller: Caller,
+    pub origin: Origin,
+    pub settings: &'r Settings,
+}
+
+impl Call<'_> {
+    /// Whether only the head of the answer is wanted.
+    pub(crate) fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    /// The text of a header, if it is text.
+    pub(crate) fn header(&self, name: &http::HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// `n`: how many entries the client wants at most.
+    pub(crate) fn page_size(&self) -> Result<Option<usize>, Failure> {
+        let Some(text) = self.query.first("n") else { return Ok(None) };
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !digits {
+            let message = format!("n is {}, but must be a number from 0", oci::quoted(text));
+            return Err(Failure::bad_request(ErrorCode::PaginationNumberInvalid, message));
+        }
+        // A number that does not fit is as good as the largest: it is clamped anyway.
+        Ok(Some(text.parse().unwrap_or(usize::MAX)))
+    }
+
+    /// `last`: the exclusive start of a page.
+    pub(crate) fn after(&self) -> Option<String> {
+        self.query.first("last").filter(|last| !last.is_empty()).map(str::to_owned)
+    }
+
+    /// A URL of this registry, in the form the operator wants.
+    pub(crate) fn url(&self, path: &str) -> String {
+        let prefix = &self.settings.prefix;
+        match (&self.settings.base_url, &self.origin.authority) {
+            (BaseUrl::Fixed(host), _) => format!("{host}{prefix}{path}"),
+            (BaseUrl::FromRequest, Some(authority)) => {
+                format!("{}://{authority}{prefix}{path}", self.origin.scheme)
+            }
+            (BaseUrl::Relative | BaseUrl::FromRequest, _) => format!("{prefix}{path}"),
+        }
+    }
+
+    pub(crate) fn upload_url(&self, repository: &RepositoryName, id: &UploadId) -> String {
+        self.url(&format!("/v2/{repository}/blobs/uploads/{id}"))
+    }
+
+    /// A `Link` to the page after `last`. Path only, as the original's.
+    pub(crate) fn next_link(&self, path: &str, last: &str, n: Option<usize>) -> String {
+        let last = utf8_percent_encode(last, QUERY);
+        let n = n.map(|n| format!("&n={n}")).unwrap_or_default();
+        format!("<{}{path}?last={last}{n}>; rel=\"next\"", self.settings.prefix)
+    }
+
+    /// Reads who the client is by what proxies say.
+    pub(crate) fn origin_of(
+        headers: &HeaderMap,
+        peer: Option<std::net::IpAddr>,
+        tls: bool,
+        settings: &Settings,
+    ) -> Origin {
+        forwarded::origin(headers, peer, tls, &settings.trusted_proxies)
+    }
+}

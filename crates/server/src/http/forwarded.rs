@@ -1,0 +1,149 @@
+//! What proxies say about the client, believed only from trusted proxies.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use http::HeaderMap;
+use http::header::{FORWARDED, HOST};
+
+/// A network of addresses, such as `10.0.0.0/8` or `::1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Network {
+    /// Whether `address` lies in it. IPv4 addresses in IPv6 form are IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(net), IpAddr::V4(it)) => {
+                let mask = u32::MAX.checked_shl(u32::from(32 - self.bits.min(32))).unwrap_or(0);
+                u32::from(net) & mask == u32::from(it) & mask
+            }
+            (IpAddr::V6(net), IpAddr::V6(it)) => {
+                let mask = u128::MAX.checked_shl(u32::from(128 - self.bits.min(128))).unwrap_or(0);
+                u128::from(net) & mask == u128::from(it) & mask
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || format!("{text:?} is not a network; write an address or address/bits");
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| bad())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(most), str::parse).map_err(|_| bad())?;
+        if bits > most { Err(bad()) } else { Ok(Self { address, bits }) }
+    }
+}
+
+/// Scheme and authority as the client saw them, and its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub scheme: String,
+    pub authority: Option<String>,
+    pub client: Option<IpAddr>,
+}
+
+/// Reads the headers of a request that came over `peer`.
+pub(crate) fn origin(
+    headers: &HeaderMap,
+    peer: Option<IpAddr>,
+    tls: bool,
+    trusted: &[Network],
+) -> Origin {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let mut origin = Origin {
+        scheme: if tls { "https".into() } else { "http".into() },
+        authority: text(HOST.as_str()).map(str::to_owned),
+        client: peer,
+    };
+    // A peer without an address is a local socket, which only a local proxy uses.
+    if !peer.is_none_or(|peer| trusted.iter().any(|network| network.contains(peer))) {
+        return origin;
+    }
+    if let Some(scheme) = forwarded(headers, "proto").or_else(|| first(text("x-forwarded-proto"))) {
+        if scheme == "http" || scheme == "https" {
+            origin.scheme = scheme;
+        }
+    }
+    if let Some(host) = forwarded(headers, "host").or_else(|| first(text("x-forwarded-host"))) {
+        origin.authority = Some(host);
+    }
+    let client = first(text("x-forwarded-for")).or_else(|| first(text("x-real-ip")));
+    origin.client = client.and_then(|client| client.parse().ok()).or(peer);
+    origin
+}
+
+fn first(list: Option<&str>) -> Option<String> {
+    let one = list?.split(',').next()?.trim();
+    (!one.is_empty()).then(|| one.to_owned())
+}
+
+fn forwarded(headers: &HeaderMap, key: &str) -> Option<String> {
+    let value = headers.get(FORWARDED)?.to_str().ok()?;
+    let nearest = value.split(',').next()?;
+    nearest.split(';').find_map(|pair| {
+        let (name, value) = pair.trim().split_once('=')?;
+        let matches = name.trim().eq_ignore_ascii_case(key);
+        matches.then(|| value.trim().trim_matches('"').to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        let net: Network = "10.1.0.0/16".parse().unwrap();
+        assert!(net.contains("10.1.2.3".parse().unwrap()));
+        assert!(net.contains("::ffff:10.1.2.3".parse().unwrap()));
+        assert!(!net.contains("10.2.0.1".parse().unwrap()));
+        let all: Network = "0.0.0.0/0".parse().unwrap();
+        assert!(all.contains("1.2.3.4".parse().unwrap()));
+        let one: Network = "::1".parse().unwrap();
+        assert!(one.contains("::1".parse().unwrap()) && !one.contains("::2".parse().unwrap()));
+        assert!("10.0.0.0/33".parse::<Network>().is_err());
+        assert!("x".parse::<Network>().is_err());
+    }
+
+    #[test]
+    fn a_stranger_s_forwarded_headers_are_ignored() {
+        let sent = headers(&[
+            ("host", "reg:5000"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-for", "9.9.9.9"),
+        ]);
+        let peer: IpAddr = "192.0.2.1".parse().unwrap();
+        let seen = origin(&sent, Some(peer), false, &["10.0.0.0/8".parse().unwrap()]);
+        assert_eq!((seen.scheme.as_str(), seen.client), ("http", Some(peer)));
+        let seen = origin(&sent, Some(peer), false, &["192.0.2.0/24".parse().unwrap()]);
+        assert_eq!((seen.scheme.as_str(), seen.client), ("https", "9.9.9.9".parse().ok()));
+    }
+
+    #[test]
+    fn the_standard_header_beats_the_customary_ones() {
+        let sent = headers(&[
+            ("forwarded", "for=1.2.3.4;proto=https;host=\"pub.example\", for=x"),
+            ("x-forwarded-host", "other.example"),
+        ]);
+        let peer: IpAddr = "127.0.0.1".parse().unwrap();
+        let seen = origin(&sent, Some(peer), false, &["127.0.0.0/8".parse().unwrap()]);
+        assert_eq!(seen.scheme, "https");
+        assert_eq!(seen.authority.as_deref(), Some("pub.example"));
+    }
+}

@@ -1,0 +1,251 @@
+//! The accept loop: hyper's builders, our own time limits and bounds.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::listener::{Listener, Peer, Socket};
+use super::timed::{Activity, Busy, TimeLimits, Timed};
+use super::tls::TlsSource;
+use crate::http::body::Body;
+use crate::settings::Settings;
+
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// The pause after a failed accept (no descriptors left, most likely).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
+
+/// Answers requests.
+pub(crate) trait Handler: Send + Sync + 'static {
+    /// The answer to a request that came from `peer`.
+    fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: Peer,
+        busy: Busy,
+    ) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// What all connections share.
+pub(crate) struct Connections<H> {
+    pub handler: Arc<H>,
+    pub settings: Settings,
+    pub tls: Option<Arc<TlsSource>>,
+    slots: Arc<Semaphore>,
+    /// Finish what is open, begin nothing.
+    closing: watch::Sender<bool>,
+    /// Let go at once.
+    dropping: watch::Sender<bool>,
+}
+
+impl<H: Handler> Connections<H> {
+    pub(crate) fn new(handler: Arc<H>, settings: Settings, tls: Option<Arc<TlsSource>>) -> Self {
+        let slots = Arc::new(Semaphore::new(settings.max_connections));
+        Self {
+            handler,
+            settings,
+            tls,
+            slots,
+            closing: watch::Sender::new(false),
+            dropping: watch::Sender::new(false),
+        }
+    }
+
+    /// Lets open requests finish for `patience`, then drops what is left.
+    pub(crate) async fn close(&self, patience: Duration) {
+        self.closing.send_replace(true);
+        let all = u32::try_from(self.settings.max_connections).unwrap_or(u32::MAX);
+        if tokio::time::timeout(patience, self.slots.acquire_many(all)).await.is_err() {
+            let open = self.settings.max_connections.saturating_sub(self.slots.available_permits());
+            tracing::warn!(connections = open, "stopping with open connections");
+            self.dropping.send_replace(true);
+            let _ =
+                tokio::time::timeout(Duration::from_secs(1), self.slots.acquire_many(all)).await;
+        }
+    }
+
+    fn limits(&self, head: bool) -> TimeLimits {
+        TimeLimits {
+            head: head.then_some(self.settings.head_timeout),
+            write: self.settings.download_stall,
+        }
+    }
+}
+
+/// Accepts connections until a stop is asked for.
+pub(crate) async fn accept_loop<H: Handler>(listener: Listener, connections: Arc<Connections<H>>) {
+    let mut closing = connections.closing.subscribe();
+    loop {
+        let accepted = tokio::select! {
+            accepted = next(&listener, &connections) => accepted,
+            () = told(&mut closing) => return,
+        };
+        match accepted {
+            Ok((socket, address, slot)) => {
+                tokio::spawn(serve(connections.clone(), socket, address, slot));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// The next connection, once there is a slot for it: further clients wait in
+/// the kernel's queue instead of in our memory.
+async fn next<H: Handler>(
+    listener: &Listener,
+    connections: &Connections<H>,
+) -> std::io::Result<(Socket, Option<std::net::IpAddr>, OwnedSemaphorePermit)> {
+    let slot = connections.slots.clone().acquire_owned().await.map_err(std::io::Error::other)?;
+    let (socket, address) = listener.accept().await?;
+    Ok((socket, address, slot))
+}
+
+async fn serve<H: Handler>(
+    connections: Arc<Connections<H>>,
+    socket: Socket,
+    address: Option<std::net::IpAddr>,
+    slot: OwnedSemaphorePermit,
+) {
+    let _slot = slot;
+    let mut dropping = connections.dropping.subscribe();
+    let served = async {
+        match connections.tls.clone() {
+            Some(tls) => serve_tls(&connections, &tls, socket, address).await,
+            None => serve_clear(&connections, socket, address).await,
+        }
+    };
+    tokio::select! {
+        () = served => {}
+        () = told(&mut dropping) => {}
+    }
+}
+
+async fn serve_tls<H: Handler>(
+    connections: &Arc<Connections<H>>,
+    tls: &TlsSource,
+    socket: Socket,
+    address: Option<std::net::IpAddr>,
+) {
+    let handshake = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(socket));
+    match handshake.await {
+        Ok(Ok(stream)) => {
+            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let peer = Peer { address, tls: true };
+            if http2 {
+                serve_http2(connections, stream, peer).await
+            } else {
+                serve_http1(connections, stream, peer).await
+            }
+        }
+        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+        Err(_) => tracing::debug!("TLS handshake took too long"),
+    }
+}
+
+async fn serve_clear<H: Handler>(
+    connections: &Arc<Connections<H>>,
+    socket: Socket,
+    address: Option<std::net::IpAddr>,
+) {
+    let peer = Peer { address, tls: false };
+    if connections.settings.h2c && begins_http2(&socket, connections.settings.idle_timeout).await {
+        serve_http2(connections, socket, peer).await;
+    } else {
+        serve_http1(connections, socket, peer).await;
+    }
+}
+
+async fn begins_http2(socket: &Socket, patience: Duration) -> bool {
+    let mut first = [0; HTTP2_PREFACE.len()];
+    let peeked = tokio::time::timeout(patience, socket.peek(&mut first)).await;
+    matches!(peeked, Ok(Ok(read)) if read >= 3 && first.get(..read) == HTTP2_PREFACE.get(..read))
+}
+
+async fn serve_http1<H, S>(connections: &Arc<Connections<H>>, stream: S, peer: Peer)
+where
+    H: Handler,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let activity = Arc::new(Activity::default());
+    let io = TokioIo::new(Timed::new(stream, activity.clone(), connections.limits(true)));
+    let handler = connections.handler.clone();
+    let service = service_fn(move |request| {
+        let (handler, busy) = (handler.clone(), activity.begin());
+        async move { Ok::<_, Infallible>(handler.handle(request, peer, busy).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(connections.settings.idle_timeout)
+        // Scripts that grep headers know them as the original writes them.
+        .title_case_headers(true)
+        .serve_connection(io, service);
+    let mut connection = std::pin::pin!(connection);
+    let mut closing = connections.closing.subscribe();
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = told(&mut closing) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+async fn serve_http2<H, S>(connections: &Arc<Connections<H>>, stream: S, peer: Peer)
+where
+    H: Handler,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let activity = Arc::new(Activity::default());
+    let io = TokioIo::new(Timed::new(stream, activity.clone(), connections.limits(false)));
+    let handler = connections.handler.clone();
+    let service = service_fn(move |request| {
+        let (handler, busy) = (handler.clone(), activity.begin());
+        async move { Ok::<_, Infallible>(handler.handle(request, peer, busy).await) }
+    });
+    // Bounds against floods of streams and resets; windows wide enough for a
+    // push over a long link.
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(128)
+        .max_pending_accept_reset_streams(32)
+        .max_local_error_reset_streams(128)
+        .max_header_list_size(64 << 10)
+        .initial_stream_window_size(4 << 20)
+        .initial_connection_window_size(16 << 20)
+        .keep_alive_interval(connections.settings.idle_timeout / 2)
+        .keep_alive_timeout(connections.settings.head_timeout)
+        .serve_connection(io, service);
+    let mut connection = std::pin::pin!(connection);
+    let mut closing = connections.closing.subscribe();
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = told(&mut closing) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Waits until the switch is on (or nobody can turn it on any more).
+async fn told(switch: &mut watch::Receiver<bool>) {
+    let _ = switch.wait_for(|on| *on).await;
+}

@@ -1,0 +1,131 @@
+//! TCP and local sockets behind one type.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+/// Something that connections come from.
+#[derive(Debug)]
+pub enum Listener {
+    /// TCP.
+    Tcp(TcpListener),
+    /// A local socket.
+    Unix(UnixListener),
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// `None` for a local socket.
+    pub address: Option<IpAddr>,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+}
+
+impl Listener {
+    /// Listens on a TCP address. An IPv6 wildcard also takes IPv4.
+    pub async fn tcp(address: SocketAddr) -> io::Result<Self> {
+        TcpListener::bind(address).await.map(Self::Tcp)
+    }
+
+    /// Listens on a local socket; one that nobody listens on any more is replaced.
+    pub async fn unix(path: &Path) -> io::Result<Self> {
+        if path.exists() && UnixStream::connect(path).await.is_err() {
+            std::fs::remove_file(path)?;
+        }
+        UnixListener::bind(path).map(Self::Unix)
+    }
+
+    /// Where it listens, for the log.
+    pub fn local(&self) -> String {
+        match self {
+            Self::Tcp(tcp) => tcp.local_addr().map(|a| a.to_string()).unwrap_or_default(),
+            Self::Unix(unix) => {
+                let path = unix.local_addr().ok().and_then(|a| a.as_pathname().map(Path::to_owned));
+                path.map(|p| p.display().to_string()).unwrap_or_default()
+            }
+        }
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<(Socket, Option<IpAddr>)> {
+        match self {
+            Self::Tcp(tcp) => {
+                let (stream, peer) = tcp.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok((Socket::Tcp(stream), Some(peer.ip().to_canonical())))
+            }
+            Self::Unix(unix) => Ok((Socket::Unix(unix.accept().await?.0), None)),
+        }
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    /// Looks at the first bytes without taking them.
+    pub(crate) async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.peek(buffer).await,
+            Self::Unix(_) => Ok(0),
+        }
+    }
+}
+
+macro_rules! either {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            Socket::Tcp($stream) => $call,
+            Socket::Unix($stream) => $call,
+        }
+    };
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(self, s => Pin::new(s).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, s => Pin::new(s).poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, s => Pin::new(s).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, s => Pin::new(s).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, s => Pin::new(s).poll_shutdown(cx))
+    }
+}

@@ -1,0 +1,161 @@
+//! Time limits on a socket: a request head from its first byte, and a client
+//! that does not take its bytes. Never a limit on a whole transfer.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// How much a connection is doing.
+#[derive(Debug, Default)]
+pub(crate) struct Activity {
+    open: AtomicUsize,
+    begun: AtomicUsize,
+}
+
+impl Activity {
+    /// A request has begun; it lasts until the returned value is dropped.
+    pub(crate) fn begin(self: &Arc<Self>) -> Busy {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        Busy(self.clone())
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(crate) struct Busy(Arc<Activity>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Limits of one connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimeLimits {
+    /// From the first byte of a request head to its last; `None` where frames
+    /// of several requests mix.
+    pub head: Option<Duration>,
+    /// Between two successful writes.
+    pub write: Duration,
+}
+
+/// A socket with time limits.
+pub(crate) struct Timed<S> {
+    inner: S,
+    activity: Arc<Activity>,
+    limits: TimeLimits,
+    head: Option<(usize, Pin<Box<Sleep>>)>,
+    write: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Timed<S> {
+    pub(crate) fn new(inner: S, activity: Arc<Activity>, limits: TimeLimits) -> Self {
+        Self { inner, activity, limits, head: None, write: None }
+    }
+
+    /// Starts the clock of a head whose first bytes have come.
+    fn head_bytes_came(&mut self) {
+        let begun = self.activity.begun.load(Ordering::Relaxed);
+        let idle = self.activity.open.load(Ordering::Relaxed) == 0;
+        match (&self.head, self.limits.head) {
+            (Some((of, _)), _) if *of == begun && idle => {}
+            (_, Some(limit)) if idle => self.head = Some((begun, Box::pin(sleep(limit)))),
+            _ => self.head = None,
+        }
+    }
+
+    fn head_is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let begun = self.activity.begun.load(Ordering::Relaxed);
+        match &mut self.head {
+            Some((of, timer)) if *of == begun => timer.as_mut().poll(cx).is_ready(),
+            _ => {
+                self.head = None;
+                false
+            }
+        }
+    }
+
+    fn after_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if result.is_ready() {
+            self.write = None;
+            return result;
+        }
+        let limit = self.limits.write;
+        let timer = self.write.get_or_insert_with(|| Box::pin(sleep(limit)));
+        if timer.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(late("the client takes no bytes")));
+        }
+        Poll::Pending
+    }
+}
+
+fn late(text: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, text)
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let result = Pin::new(&mut this.inner).poll_read(cx, buf);
+        match &result {
+            Poll::Ready(Ok(())) if buf.filled().len() > before => this.head_bytes_came(),
+            Poll::Pending if this.head_is_late(cx) => {
+                return Poll::Ready(Err(late("the request head takes too long")));
+            }
+            _ => {}
+        }
+        result
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.inner).poll_write(cx, buf);
+        this.after_write(cx, result)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.inner).poll_write_vectored(cx, bufs);
+        this.after_write(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_shutdown(cx)
+    }
+}

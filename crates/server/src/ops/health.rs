@@ -1,0 +1,63 @@
+//! Whether the process lives, is ready, and what is wrong.
+
+use std::collections::BTreeMap;
+
+use parking_lot::RwLock;
+
+/// Whether requests should come here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// Not yet; the text says what is being done and how far it is.
+    Starting(String),
+    /// Yes.
+    Ready,
+    /// No longer: a stop was asked for.
+    Stopping,
+}
+
+/// The state of the process, shared by all who report on it.
+#[derive(Debug)]
+pub struct Health {
+    readiness: RwLock<Readiness>,
+    failing: RwLock<BTreeMap<String, String>>,
+}
+
+impl Health {
+    /// A process that has just begun.
+    pub fn starting(text: impl Into<String>) -> Self {
+        Self {
+            readiness: RwLock::new(Readiness::Starting(text.into())),
+            failing: RwLock::default(),
+        }
+    }
+
+    /// Says how far the process is.
+    pub fn set_readiness(&self, readiness: Readiness) {
+        *self.readiness.write() = readiness;
+    }
+
+    /// How far the process is.
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.read().clone()
+    }
+
+    /// Notes that a check fails, and why.
+    pub fn fail(&self, check: &str, why: impl Into<String>) {
+        self.failing.write().insert(check.to_owned(), why.into());
+    }
+
+    /// Notes that a check passes.
+    pub fn pass(&self, check: &str) {
+        self.failing.write().remove(check);
+    }
+
+    /// Failing checks and why they fail.
+    pub fn failing(&self) -> BTreeMap<String, String> {
+        self.failing.read().clone()
+    }
+
+    /// Whether any check fails.
+    pub fn is_failing(&self) -> bool {
+        !self.failing.read().is_empty()
+    }
+}

@@ -1,0 +1,13 @@
+//! What operators look at: health, metrics, the log of requests.
+
+mod debug;
+mod health;
+mod journal;
+mod metrics;
+
+pub(crate) use debug::Debug;
+pub use debug::DebugSettings;
+pub use health::{Health, Readiness};
+pub(crate) use journal::{Journal, Line};
+pub use metrics::Metrics;
+pub(crate) use metrics::method_label;

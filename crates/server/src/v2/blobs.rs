@@ -1,0 +1,132 @@
+//! `/v2/<name>/blobs/<digest>`.
+
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, LOCATION, RANGE,
+};
+use http::{HeaderValue, StatusCode};
+use oci::{ByteRange, ByteRanges, Digest, DigestError, ErrorCode, RangeOutcome};
+use registry::access::{Delete, Pull};
+use registry::{Blob, Granted, Registry};
+use store::{BlobRead, ByteStream};
+
+use super::manifests::broken_digest;
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::failure::Failure;
+use crate::http::condition::{Condition, range_applies, weigh};
+use crate::http::multipart::{self, BOUNDARY, Multipart};
+
+/// A blob or parts of it. HEAD answers as GET would, without a byte.
+pub(crate) async fn get(
+    registry: &Registry,
+    granted: &Granted<Pull>,
+    call: &Call<'_>,
+    digest: &Result<Digest, DigestError>,
+) -> Result<Answer, Failure> {
+    let digest = digest.as_ref().map_err(|error| broken_digest(error, ErrorCode::BlobUnknown))?;
+    let blob = registry.blob(granted, digest).await?;
+    let etag = digest.to_string();
+    let answer = match weigh(call.headers, &etag) {
+        Condition::Failed => return Err(Failure::precondition()),
+        Condition::NotModified => Answer::status(StatusCode::NOT_MODIFIED),
+        Condition::Proceed => match wanted(call, &blob, &etag)? {
+            Wanted::Whole => whole(registry, call, &blob).await?,
+            Wanted::Part(range) => part(registry, call, &blob, range).await?,
+            Wanted::Parts(ranges) => parts(registry, call, &blob, &ranges).await?,
+        },
+    };
+    Ok(answer
+        .digest(digest)
+        .text(ETAG, format!("\"{etag}\""))
+        .set(ACCEPT_RANGES, HeaderValue::from_static("bytes"))
+        .set(CACHE_CONTROL, HeaderValue::from_static("max-age=31536000")))
+}
+
+/// Takes a blob out of the repository.
+pub(crate) async fn delete(
+    registry: &Registry,
+    granted: &Granted<Delete>,
+    digest: &Result<Digest, DigestError>,
+) -> Result<Answer, Failure> {
+    let digest = digest.as_ref().map_err(|error| broken_digest(error, ErrorCode::BlobUnknown))?;
+    registry.delete_blob(granted, digest).await?;
+    Ok(Answer::status(StatusCode::ACCEPTED))
+}
+
+enum Wanted {
+    Whole,
+    Part(ByteRange),
+    Parts(Vec<ByteRange>),
+}
+
+fn wanted(call: &Call<'_>, blob: &Blob, etag: &str) -> Result<Wanted, Failure> {
+    let Some(header) = call.header(&RANGE).filter(|_| range_applies(call.headers, etag)) else {
+        return Ok(Wanted::Whole);
+    };
+    match ByteRanges::parse(header, blob.size) {
+        RangeOutcome::Whole => Ok(Wanted::Whole),
+        RangeOutcome::Unsatisfiable => Err(Failure::unsatisfiable(blob.size)),
+        RangeOutcome::Satisfiable(ranges) => match ranges.as_slice() {
+            [one] => Ok(Wanted::Part(*one)),
+            _ => Ok(Wanted::Parts(ranges)),
+        },
+    }
+}
+
+const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+async fn whole(registry: &Registry, call: &Call<'_>, blob: &Blob) -> Result<Answer, Failure> {
+    let answer = Answer::ok().set(CONTENT_TYPE, OCTET_STREAM);
+    if call.is_head() {
+        return Ok(answer.length_only(blob.size));
+    }
+    match registry.read_blob(blob, None).await? {
+        BlobRead::Stream(stream) => Ok(answer.stream(stream, Some(blob.size))),
+        BlobRead::Redirect(url) => Ok(redirect(&url)),
+    }
+}
+
+async fn part(
+    registry: &Registry,
+    call: &Call<'_>,
+    blob: &Blob,
+    range: ByteRange,
+) -> Result<Answer, Failure> {
+    let ByteRange { start, end_inclusive } = range;
+    let answer = Answer::status(StatusCode::PARTIAL_CONTENT)
+        .set(CONTENT_TYPE, OCTET_STREAM)
+        .text(CONTENT_RANGE, format!("bytes {start}-{end_inclusive}/{}", blob.size));
+    if call.is_head() {
+        return Ok(answer.length_only(range.length()));
+    }
+    match registry.read_blob(blob, Some(range)).await? {
+        BlobRead::Stream(stream) => Ok(answer.stream(stream, Some(range.length()))),
+        BlobRead::Redirect(url) => Ok(redirect(&url)),
+    }
+}
+
+async fn parts(
+    registry: &Registry,
+    call: &Call<'_>,
+    blob: &Blob,
+    ranges: &[ByteRange],
+) -> Result<Answer, Failure> {
+    let length = multipart::length(ranges, blob.size);
+    let answer = Answer::status(StatusCode::PARTIAL_CONTENT)
+        .text(CONTENT_TYPE, format!("multipart/byteranges; boundary={BOUNDARY}"));
+    if call.is_head() {
+        return Ok(answer.length_only(length));
+    }
+    let mut streams: Vec<(ByteRange, ByteStream)> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match registry.read_blob(blob, Some(*range)).await? {
+            BlobRead::Stream(stream) => streams.push((*range, stream)),
+            BlobRead::Redirect(url) => return Ok(redirect(&url)),
+        }
+    }
+    Ok(answer.stream(Box::pin(Multipart::new(streams, blob.size)), Some(length)))
+}
+
+fn redirect(url: &str) -> Answer {
+    Answer::status(StatusCode::TEMPORARY_REDIRECT).text(LOCATION, url)
+}

@@ -1,0 +1,151 @@
+//! Expiry of uploads: an upload that nobody goes on with ends, and its bytes go.
+//!
+//! Three things pile up. Open uploads whose client never came back: ended after
+//! `uploadpurging.age`. Ended ones, kept for a while so that a client that asks again gets the same
+//! answer: forgotten after an hour. Staging areas without a session row, left by a crash between
+//! file and row: removed when nothing was written to them for an hour. Bytes go before their row,
+//! so an interrupted run leaves rows, which the next one finds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{BlobStore, Clock, StagingId, UploadId, UploadRow, UploadState, UploadStore};
+
+use crate::{Observer, Shutdown, WorkError};
+
+/// Rows that are ended in one transaction.
+const PAGE: usize = 500;
+/// Staging areas that one run looks at, oldest first.
+const LITTER: usize = 10_000;
+
+/// What expiry needs.
+#[derive(Clone)]
+pub struct Expire {
+    /// Session rows.
+    pub uploads: Arc<dyn UploadStore>,
+    /// Staging areas.
+    pub blobs: Arc<dyn BlobStore>,
+    /// What age is measured with.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// When what expires; the `uploadpurging` section of the original's configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpireOptions {
+    /// Age of an open upload, from when it was last heard of.
+    pub age: Duration,
+    /// Age of an ended one, and of a staging area without a row.
+    pub ended_age: Duration,
+    /// Only say what would be removed.
+    pub dry_run: bool,
+}
+
+impl Default for ExpireOptions {
+    fn default() -> Self {
+        let hour = Duration::from_secs(3600);
+        Self { age: 168 * hour, ended_age: hour, dry_run: false }
+    }
+}
+
+/// What was removed, or in a dry run would be (of which a dry run looks at the first 500 uploads).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ExpireReport {
+    /// Open uploads that were ended.
+    pub expired: u64,
+    /// Rows of ended uploads.
+    pub forgotten: u64,
+    /// Staging areas without a row.
+    pub litter: u64,
+}
+
+/// Expires once.
+///
+/// # Errors
+/// When a store fails or the shutdown signal comes; the next run goes on.
+pub async fn run(
+    expire: &Expire,
+    options: ExpireOptions,
+    observer: &dyn Observer,
+    shutdown: &Shutdown,
+) -> Result<ExpireReport, WorkError> {
+    let mut report = ExpireReport::default();
+    rows(expire, options, observer, shutdown, &mut report).await?;
+    litter(expire, options, observer, shutdown, &mut report).await?;
+    Ok(report)
+}
+
+async fn rows(
+    expire: &Expire,
+    options: ExpireOptions,
+    observer: &dyn Observer,
+    shutdown: &Shutdown,
+    report: &mut ExpireReport,
+) -> Result<(), WorkError> {
+    let now = expire.clock.now();
+    let (open_before, ended_before) = (now.before(options.age), now.before(options.ended_age));
+    loop {
+        if shutdown.requested() {
+            return Err(WorkError::Interrupted);
+        }
+        let rows = expire.uploads.stale_uploads(open_before, ended_before, PAGE).await?;
+        for row in &rows {
+            end(expire, options, observer, row, report).await?;
+        }
+        let was_last = rows.len() < PAGE || options.dry_run;
+        if !options.dry_run && !rows.is_empty() {
+            let ids = rows.into_iter().map(|row| row.id).collect();
+            expire.uploads.remove_uploads(ids).await?;
+        }
+        if was_last {
+            return Ok(());
+        }
+    }
+}
+
+async fn end(
+    expire: &Expire,
+    options: ExpireOptions,
+    observer: &dyn Observer,
+    row: &UploadRow,
+    report: &mut ExpireReport,
+) -> Result<(), WorkError> {
+    if matches!(row.state, UploadState::Open { .. }) {
+        report.expired += 1;
+        observer.line(&format!("{}: upload {} has expired", row.repository, row.id));
+    } else {
+        report.forgotten += 1;
+    }
+    // An ended upload has no staging area, except one whose removal failed when it was cancelled.
+    match StagingId::parse(row.id.as_str()) {
+        Some(id) if !options.dry_run => Ok(expire.blobs.discard(&id).await?),
+        _ => Ok(()),
+    }
+}
+
+async fn litter(
+    expire: &Expire,
+    options: ExpireOptions,
+    observer: &dyn Observer,
+    shutdown: &Shutdown,
+    report: &mut ExpireReport,
+) -> Result<(), WorkError> {
+    let before = expire.clock.now().before(options.ended_age);
+    for area in expire.blobs.staged(LITTER).await? {
+        if shutdown.requested() {
+            return Err(WorkError::Interrupted);
+        }
+        if area.modified >= before {
+            // Oldest first: the rest is younger still.
+            break;
+        }
+        if expire.uploads.upload(&UploadId::new(area.id.as_str())).await?.is_some() {
+            continue;
+        }
+        report.litter += 1;
+        observer.line(&format!("staging area {} belongs to no upload", area.id));
+        if !options.dry_run {
+            expire.blobs.discard(&area.id).await?;
+        }
+    }
+    Ok(())
+}

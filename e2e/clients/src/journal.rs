@@ -1,0 +1,65 @@
+//! What a registry acknowledged. After a crash each entry is asked for again: an answer of 201 is a
+//! promise, and this is the list of promises.
+
+use std::sync::Mutex;
+
+use crate::http::{Client, digest};
+
+/// One acknowledged object: where it is read, and the digest of its bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Promise {
+    path: String,
+    digest: String,
+}
+
+/// Every promise so far, in the order in which the answers came.
+#[derive(Debug, Default)]
+pub struct Journal {
+    promises: Mutex<Vec<Promise>>,
+}
+
+impl Journal {
+    /// Notes a blob of `repository` that was answered with 201.
+    pub fn blob(&self, repository: &str, digest: &str) {
+        self.note(format!("/v2/{repository}/blobs/{digest}"), digest);
+    }
+
+    /// Notes a manifest of `repository` that was answered with 201, under its tag and its digest.
+    pub fn manifest(&self, repository: &str, tag: &str, digest: &str) {
+        self.note(format!("/v2/{repository}/manifests/{tag}"), digest);
+        self.note(format!("/v2/{repository}/manifests/{digest}"), digest);
+    }
+
+    /// How many promises there are.
+    pub fn len(&self) -> usize {
+        self.promises.lock().unwrap().len()
+    }
+
+    /// Whether nothing was promised yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Reads every promise from number `first` on and describes those that were broken.
+    pub fn broken(&self, client: &Client, first: usize) -> Vec<String> {
+        let promises = self.promises.lock().unwrap();
+        promises[first..].iter().filter_map(|promise| promise.broken(client)).collect()
+    }
+
+    fn note(&self, path: String, digest: &str) {
+        self.promises.lock().unwrap().push(Promise { path, digest: digest.to_owned() });
+    }
+}
+
+impl Promise {
+    fn broken(&self, client: &Client) -> Option<String> {
+        match client.try_get(&self.path) {
+            Ok(answer) if answer.status != 200 => Some(format!("{}: {}", self.path, answer.status)),
+            Ok(answer) if digest(&answer.body) != self.digest => {
+                Some(format!("{}: {} wrong bytes", self.path, answer.body.len()))
+            }
+            Ok(_) => None,
+            Err(error) => Some(format!("{}: {error}", self.path)),
+        }
+    }
+}

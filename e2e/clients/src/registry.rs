@@ -1,0 +1,234 @@
+//! A registry under test: Berth, or the distribution's `docker-registry` with the very same
+//! configuration file, which shows that a test tests the client's way and not our own habits.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::command;
+use crate::daemon::Daemon;
+
+/// The user that [`Settings::with_password`] lets in.
+pub const USER: &str = "ada";
+/// The password of [`USER`].
+pub const PASSWORD: &str = "correct horse";
+
+/// Which program answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Program {
+    /// The build under test.
+    Berth,
+    /// The original, version 2.8.2, as packaged.
+    DockerRegistry,
+}
+
+/// How a registry is to be started.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    program: Program,
+    root: Option<PathBuf>,
+    password: bool,
+    environment: Vec<(String, String)>,
+    more: String,
+}
+
+/// A running registry on a free loopback port.
+#[derive(Debug)]
+pub struct Registry {
+    daemon: Daemon,
+    command: Command,
+    log: PathBuf,
+    host: String,
+    root: PathBuf,
+    config: PathBuf,
+    program: Program,
+    _folder: TempDir,
+}
+
+impl Default for Settings {
+    /// Berth on a fresh folder, deletion on, nobody asked for a password. With `CLIENTS_AGAINST` set
+    /// to `docker-registry` the original takes its place, to prove a test that both must pass.
+    fn default() -> Self {
+        let original = std::env::var("CLIENTS_AGAINST").is_ok_and(|name| name == "docker-registry");
+        Self::of(if original { Program::DockerRegistry } else { Program::Berth })
+    }
+}
+
+impl Settings {
+    /// The defaults, for this program.
+    pub fn of(program: Program) -> Self {
+        let (environment, more) = (Vec::new(), String::new());
+        Self { program, root: None, password: false, environment, more }
+    }
+
+    /// Asks everybody for the password of [`USER`].
+    pub fn with_password(mut self) -> Self {
+        self.password = true;
+        self
+    }
+
+    /// Keeps the data here instead of in a fresh folder.
+    pub fn at(mut self, root: &Path) -> Self {
+        self.root = Some(root.to_path_buf());
+        self
+    }
+
+    /// Sets an environment variable of the server.
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds a top-level section to the configuration file.
+    pub fn with_section(mut self, yaml: &str) -> Self {
+        self.more += yaml;
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    pub fn start(self) -> Registry {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let root = self.root.clone().unwrap_or_else(|| folder.path().join("data"));
+        let config = folder.path().join("config.yml");
+        std::fs::write(&config, self.config(&root, port, folder.path())).unwrap();
+        let mut command = Command::new(binary(self.program));
+        without_settings(&mut command);
+        command.arg("serve").arg(&config).envs(self.environment);
+        let log = folder.path().join("log");
+        let daemon = Daemon::start(&command, &log, "KILL");
+        let host = format!("127.0.0.1:{port}");
+        let program = self.program;
+        let registry =
+            Registry { daemon, command, log, host, root, config, program, _folder: folder };
+        registry.wait_until_ready();
+        registry
+    }
+
+    fn config(&self, root: &Path, port: u16, folder: &Path) -> String {
+        let mut text = format!(
+            "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:{port}\n",
+            root.display()
+        );
+        if self.password {
+            let file = folder.join("htpasswd");
+            let line = command::run("htpasswd", &["-Bbn", USER, PASSWORD]);
+            std::fs::write(&file, line + "\n").unwrap();
+            let path = file.display();
+            text += &format!("auth:\n  htpasswd:\n    realm: test\n    path: {path}\n");
+        }
+        text + &self.more
+    }
+}
+
+impl Registry {
+    /// The registry under test with default settings.
+    pub fn start() -> Self {
+        Settings::default().start()
+    }
+
+    /// `127.0.0.1:PORT`, as it stands in image names.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.host)
+    }
+
+    /// `127.0.0.1:PORT/name`.
+    pub fn image(&self, name: &str) -> String {
+        format!("{}/{name}", self.host)
+    }
+
+    /// The `rootdirectory`.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The configuration file that it was started with.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// Everything that it logged, over all its starts.
+    pub fn log(&self) -> String {
+        self.daemon.log()
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.daemon.pid()
+    }
+
+    /// Ends it without a chance to clean up.
+    pub fn kill(&mut self) {
+        self.daemon.end("KILL");
+    }
+
+    /// Ends it as an operator would.
+    pub fn stop(&mut self) {
+        self.daemon.end("TERM");
+    }
+
+    /// Starts it again on the same port and folder.
+    pub fn restart(&mut self) {
+        self.daemon.end("KILL");
+        self.daemon = Daemon::start(&self.command, &self.log, "KILL");
+        self.wait_until_ready();
+    }
+
+    fn wait_until_ready(&self) {
+        // The original has no /readyz; it is ready once it answers at all.
+        let path = if self.program == Program::Berth { "/readyz" } else { "/v2/" };
+        let url = self.url() + path;
+        self.daemon.wait_until(&url, || {
+            let answer = ureq::get(&url).config().http_status_as_error(false).build().call();
+            answer.is_ok_and(|answer| answer.status() != 503 && answer.status() != 404)
+        });
+    }
+}
+
+/// The binary of `program`: for Berth `$BERTH_BIN`, else the newest build of this checkout.
+pub fn binary(program: Program) -> PathBuf {
+    if program == Program::DockerRegistry {
+        return PathBuf::from("docker-registry");
+    }
+    if let Some(set) = std::env::var_os("BERTH_BIN") {
+        return PathBuf::from(set);
+    }
+    let target = repository().join("target");
+    let builds = ["release/berth", "debug/berth"].map(|build| target.join(build));
+    let found = builds.iter().find(|build| build.is_file());
+    found.expect("no build of berth: cargo build --release -p berth").clone()
+}
+
+/// A command line of Berth, to be filled in and run to its end.
+pub fn berth() -> Command {
+    let mut berth = command::command(binary(Program::Berth).to_str().unwrap());
+    without_settings(&mut berth);
+    berth
+}
+
+/// A variable of the test run must not become a setting of the server.
+pub fn without_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("BERTH_") || text.starts_with("REGISTRY_") {
+            command.env_remove(&name);
+        }
+    }
+}
+
+/// The root of this checkout.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// A loopback port that nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}

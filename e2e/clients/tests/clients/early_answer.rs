@@ -1,0 +1,72 @@
+//! A refusal must reach the client that is still sending: Go's client streams 200 MiB and has to learn
+//! why nobody wants them.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use clients::command::{self, ok};
+use clients::disk::Disk;
+use clients::registry::{Program, Registry, Settings};
+
+/// Builds the Go client once for all tests.
+fn early() -> &'static PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let binary = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("early");
+        let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("go/early");
+        let mut go = command::command("go");
+        go.current_dir(source).env("CGO_ENABLED", "0").args(["build", "-buildvcs=false", "-o"]);
+        ok(go.arg(&binary).arg("."));
+        binary
+    })
+}
+
+/// Every attempt of the client at `path` must be told `expected`.
+fn every_attempt_is_told(expected: &str, registry: &Registry, path: &str, options: &[&str]) {
+    let mut early: Command = command::command(early().to_str().unwrap());
+    let told = ok(early.args(options).arg(registry.url() + path));
+    let wrong: Vec<_> = told.lines().filter(|line| !line.starts_with(expected)).collect();
+    assert!(!told.is_empty() && wrong.is_empty(), "{wrong:#?}\n{}", registry.log());
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test"]
+fn a_go_client_in_the_middle_of_a_body_learns_that_it_must_log_in() {
+    let registry = Settings::of(Program::Berth).with_password().start();
+    let path = "/v2/early/blobs/uploads/";
+    every_attempt_is_told("401 UNAUTHORIZED", &registry, path, &["-times=40", "-method=POST"]);
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test"]
+fn a_go_client_in_the_middle_of_a_body_learns_that_its_manifest_is_too_large() {
+    let registry = Settings::of(Program::Berth).start();
+    every_attempt_is_told("413 ", &registry, "/v2/early/manifests/1", &["-method=PUT"]);
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test"]
+fn a_go_client_in_the_middle_of_a_body_learns_that_its_chunk_is_out_of_order() {
+    let registry = Settings::of(Program::Berth).start();
+    let chunk = format!("-header=Content-Range: 1000-{}", 1_000 + (200 << 20) - 1);
+    every_attempt_is_told("416 ", &registry, "/v2/early/blobs/uploads/", &["-begin", &chunk]);
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test"]
+fn a_go_client_in_the_middle_of_a_body_learns_that_the_disk_is_full_and_pulls_go_on() {
+    let disk = Disk::new("96M");
+    let mut registry = Settings::of(Program::Berth).at(&disk.path().join("registry")).start();
+    let client = clients::http::Client::new(&registry.url());
+    let kept = clients::fixture::noise(5, 100_000);
+    assert_eq!(client.push_blob("early", &kept).unwrap().status, 201);
+    let path = "/v2/early/blobs/uploads/";
+    every_attempt_is_told("507 ", &registry, path, &["-begin", "-times=40"]);
+    let read = client.get(&format!("/v2/early/blobs/{}", clients::http::digest(&kept)));
+    assert_eq!(read.body, kept);
+    // The refused bytes are given back without a restart.
+    let after = clients::fixture::noise(6, 5_000_000);
+    assert_eq!(client.push_blob("early", &after).unwrap().status, 201);
+    registry.stop();
+}

@@ -1,0 +1,29 @@
+//! Real clients against a running registry. They need programs that cargo does not bring, so they are
+//! ignored by a plain `cargo test`; `cargo xtask test` installs what is missing and runs them all.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "all of this is test code: it ends at the first surprise, on the real clock"
+)]
+
+mod buildah;
+mod buildkit;
+mod containerd;
+mod cosign;
+mod crane;
+mod differences;
+mod docker;
+mod early_answer;
+mod helm;
+mod image;
+mod kill;
+mod oras;
+mod podman;
+mod power_cut;
+mod readme;
+mod regctl;
+mod skopeo;
+mod tree;

@@ -1,0 +1,207 @@
+//! The whole test, step by step, in the order in which a failure is cheapest to learn. Nothing is
+//! skipped: what is missing is a failure.
+
+use std::process::Command;
+
+use crate::image;
+use crate::shell::{self, Outcome};
+use crate::{conformance, install, tools, workspace};
+
+/// What the task `test` is asked for.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Fetches and builds the programs that are missing, with apt-get, go and cargo.
+    #[arg(long)]
+    install: bool,
+    /// Runs only these steps.
+    #[arg(long, value_delimiter = ',', value_enum)]
+    only: Vec<Step>,
+    /// Runs only the client tests whose name contains this.
+    #[arg(long)]
+    filter: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+enum Step {
+    Format,
+    Lints,
+    Licences,
+    Advisories,
+    Unit,
+    Build,
+    Conformance,
+    ConformanceOfPeer,
+    Image,
+    Clients,
+}
+
+const STEPS: [Step; 10] = [
+    Step::Format,
+    Step::Lints,
+    Step::Licences,
+    Step::Advisories,
+    Step::Unit,
+    Step::Build,
+    Step::Conformance,
+    Step::ConformanceOfPeer,
+    Step::Image,
+    Step::Clients,
+];
+
+/// What all steps and the tests in them came to.
+#[derive(Default)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    failures: Vec<String>,
+}
+
+/// Runs every step, also after one failed, and ends with one line of counts.
+pub(crate) fn run(options: &Options) -> Outcome<()> {
+    if options.install {
+        shell::heading("install");
+        install::install(false)?;
+    } else {
+        install::require(false)?;
+    }
+    let mut tally = Tally::default();
+    for step in STEPS {
+        if options.only.is_empty() || options.only.contains(&step) {
+            tally.step(step, options);
+        }
+    }
+    shell::heading("result");
+    for failure in &tally.failures {
+        println!("FAILED {failure}");
+    }
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if tally.failed == 0 { Ok(()) } else { Err(format!("{} failed", tally.failed)) }
+}
+
+impl Tally {
+    fn step(&mut self, step: Step, options: &Options) {
+        let name = format!("{step:?}").to_lowercase();
+        shell::heading(&name);
+        let failed_before = self.failed;
+        let done = match step {
+            Step::Format => shell::run(shell::cargo().args(["fmt", "--all", "--check"])),
+            Step::Lints => lints(),
+            Step::Licences => licences(),
+            Step::Advisories => advisories(),
+            Step::Unit => unit(self),
+            Step::Build => build(),
+            Step::Conformance => conformance::against_berth(|line| self.count(line)),
+            Step::ConformanceOfPeer => {
+                conformance::against_docker_registry(|line| self.count(line))
+            }
+            Step::Image => image::build(),
+            Step::Clients => clients(options.filter.as_deref(), self),
+        };
+        match done {
+            Ok(()) => self.passed += 1,
+            Err(message) => {
+                println!("{message}");
+                // The tests of this step are counted already; the step itself counts where none were.
+                self.failed += u64::from(self.failed == failed_before);
+                self.failures.push(format!("{name}: {message}"));
+            }
+        }
+    }
+
+    /// Adds the counts of a closing line: `test result: ok. 3 passed; 0 failed; …` or `3 passed, 0 failed`.
+    fn count(&mut self, line: &str) {
+        let counts = line
+            .strip_prefix("test result: ")
+            .map_or(line, |rest| rest.trim_start_matches("ok. ").trim_start_matches("FAILED. "));
+        let mut words = counts.split([' ', ',', ';']).filter(|word| !word.is_empty());
+        let mut next = |name: &str| {
+            let count = words.next()?.parse::<u64>().ok()?;
+            (words.next()? == name).then_some(count)
+        };
+        if let (Some(passed), Some(failed)) = (next("passed"), next("failed")) {
+            self.passed += passed;
+            self.failed += failed;
+        }
+    }
+}
+
+fn lints() -> Outcome<()> {
+    let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    shell::run(shell::cargo().args(arguments))
+}
+
+fn licences() -> Outcome<()> {
+    let arguments = ["deny", "check", "bans", "licenses", "sources"];
+    shell::run(shell::cargo().env("PATH", tools::path_with_tools()).args(arguments))
+}
+
+/// Advisories from a folder where there is one, so that the step also works without the network.
+fn advisories() -> Outcome<()> {
+    let beside = workspace::root().join("../shared/advisory-db");
+    let folder = std::env::var_os("BERTH_ADVISORY_DB")
+        .map(std::path::PathBuf::from)
+        .or_else(|| Some(beside).filter(|folder| folder.is_dir()));
+    let mut audit = shell::cargo();
+    audit.env("PATH", tools::path_with_tools()).arg("audit");
+    if let Some(folder) = folder {
+        audit.args(["--no-fetch", "--stale", "--db"]).arg(folder);
+    }
+    shell::run(&mut audit)
+}
+
+fn unit(tally: &mut Tally) -> Outcome<()> {
+    let mut test = shell::cargo();
+    shell::run_watched(test.args(["test", "--workspace", "--no-fail-fast"]), |line| {
+        tally.count(line);
+    })
+}
+
+fn build() -> Outcome<()> {
+    shell::run(shell::cargo().args(["build", "--release", "--package", "berth"]))
+}
+
+/// The real clients, in namespaces of their own: port 5000 is free there, the engine's bridge and
+/// firewall rules stay there, and nothing outlives the run, not even a mount.
+fn clients(filter: Option<&str>, tally: &mut Tally) -> Outcome<()> {
+    let build = ["test", "--package", "clients", "--no-run"];
+    shell::run(shell::cargo().args(build))?;
+    let mut apart = Command::new("unshare");
+    apart
+        .current_dir(workspace::root())
+        .env("PATH", tools::path_with_tools())
+        .env("BERTH_BIN", workspace::berth())
+        .env("BERTH_IMAGE", image::archive())
+        .env("CARGO_NET_OFFLINE", "true")
+        .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
+        .args(["sh", "-c", "ip link set lo up && exec \"$@\"", "sh"])
+        .args(["cargo", "test", "--package", "clients", "--"])
+        .args(["--include-ignored", "--test-threads=2"])
+        .args(filter);
+    shell::run_watched(&mut apart, |line| tally.count(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(line: &str) -> (u64, u64) {
+        let mut tally = Tally::default();
+        tally.count(line);
+        (tally.passed, tally.failed)
+    }
+
+    #[test]
+    fn closing_lines_of_cargo_test_and_of_the_suite_are_counted() {
+        let ok = "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out";
+        assert_eq!(counted(ok), (12, 0));
+        assert_eq!(counted("test result: FAILED. 3 passed; 2 failed; 0 ignored"), (3, 2));
+        assert_eq!(counted("151 passed, 4 failed"), (151, 4));
+    }
+
+    #[test]
+    fn other_lines_count_nothing() {
+        assert_eq!(counted("test push_by_tag_moves_the_tag ... ok"), (0, 0));
+        assert_eq!(counted("2 passed the door"), (0, 0));
+        assert_eq!(counted(""), (0, 0));
+    }
+}
