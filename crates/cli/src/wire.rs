@@ -116,7 +116,9 @@ fn manifest_rules(config: &Config) -> Result<ManifestRules, String> {
     Ok(ManifestRules {
         sparse,
         platforms,
-        urls: (!validation.disabled).then_some(urls),
+        // Without patterns the original refuses every URL; the specification wants
+        // foreign layers taken, and nothing here ever fetches one.
+        urls: Some(urls).filter(|urls| !validation.disabled && !urls.is_empty()),
         classes: config.policy.repository.classes.clone(),
     })
 }

@@ -44,7 +44,7 @@ use writer::Writer;
 pub use writer::WriterStats;
 
 /// Most entries of one page; larger limits mean this.
-const PAGE: usize = 1000;
+const PAGE: usize = 2000;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

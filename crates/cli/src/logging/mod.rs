@@ -11,6 +11,8 @@ mod lines;
 #[cfg(feature = "otel")]
 mod otlp;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod traces;
 
 use std::collections::BTreeMap;
@@ -32,14 +34,18 @@ use filter::Filter;
 use form::Form;
 use lines::{Lines, Out};
 use queue::{Notice, Queue};
-use traces::Traces;
+
+pub(crate) use traces::Traces;
 
 /// How long the end of the process waits for readers of its log.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a line of the access log waits for company.
 const LINGER: Duration = Duration::from_millis(10);
+/// What a command that ends soon tells.
+const PLAIN: Filter = Filter { level: Level::WARN, access: false };
 
-/// The log while it runs. Dropping it writes what is left, for a second at most.
+/// The log while it runs. Dropping it writes what is left, for a second at
+/// most; later events are lost.
 pub(crate) struct Logging {
     queues: Vec<Arc<Queue>>,
     clock: Arc<dyn Clock>,
@@ -53,14 +59,19 @@ type Sender = otlp::Sender;
 type Sender = std::convert::Infallible;
 
 /// Sends the events of the whole process to the log that `log` describes, and
-/// its spans to a collector if the variables `OTEL_*` of the environment name one. Errors and what the server
+/// its spans to a collector if `traces` names one. Errors and what the server
 /// says of itself go to standard error, requests to standard output. Only the
 /// first call in a process has an effect.
 ///
 /// # Errors
 /// When the system has no thread or no file descriptor left. Traces that
 /// cannot be sent are a warning in the log.
-pub(crate) fn start(log: &Log, clock: Arc<dyn Clock>, random: &dyn Random) -> io::Result<Logging> {
+pub(crate) fn start(
+    log: &Log,
+    traces: Option<&Traces>,
+    clock: Arc<dyn Clock>,
+    random: &dyn Random,
+) -> io::Result<Logging> {
     let instance = instance(random);
     let form = Arc::new(form_of(log, &instance));
     let queue = |name, stream: File, linger| {
@@ -78,8 +89,7 @@ pub(crate) fn start(log: &Log, clock: Arc<dyn Clock>, random: &dyn Random) -> io
         access = Some(queue);
     }
     let lines = Lines { form, clock: clock.clone(), out: Out::Queued { app, access } };
-    let traces = Traces::wanted(|name| std::env::var(name).ok());
-    let sender = install_with(traces.as_ref(), &instance, filtered(lines, Filter::of(log)));
+    let sender = install_with(traces, &instance, filtered(lines, Filter::of(log)));
     Ok(Logging { queues, clock, sender })
 }
 
@@ -125,15 +135,7 @@ fn install_with(
 pub(crate) fn start_plain() {
     let (form, clock) = (Arc::new(Form::plain()), Arc::new(SystemClock::new()));
     let lines = Lines { form, clock, out: Out::Stderr };
-    let filter = Filter { level: Level::WARN, access: false };
-    install(tracing_subscriber::registry().with(filtered(lines, filter)));
-}
-
-impl Logging {
-    /// Writes what is left, for a second at most. Later events are lost.
-    pub(crate) fn shutdown(self) {
-        drop(self);
-    }
+    install(tracing_subscriber::registry().with(filtered(lines, PLAIN)));
 }
 
 impl Drop for Logging {

@@ -10,7 +10,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Where spans go. Off unless the environment asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(not(feature = "otel"), allow(dead_code, reason = "there is nothing that sends"))]
-pub(super) struct Traces {
+pub(crate) struct Traces {
     /// The URL that takes spans over OTLP as protobuf.
     pub(super) endpoint: String,
     /// The name of this service in the collector.
@@ -23,7 +23,7 @@ impl Traces {
     /// What the environment asks for: spans are sent where
     /// `OTEL_TRACES_EXPORTER` is `otlp`, or is not set and an
     /// `OTEL_EXPORTER_OTLP_ENDPOINT` (or `…_TRACES_ENDPOINT`) is.
-    pub(super) fn wanted(environment: impl Fn(&str) -> Option<String>) -> Option<Self> {
+    pub(crate) fn wanted(environment: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let read = |name: &str| {
             let text = environment(name)?.trim().to_owned();
             (!text.is_empty()).then_some(text)

@@ -15,14 +15,16 @@ pub struct ClosureRule {
 }
 
 impl ClosureRule {
-    /// Foreign layers never have to be there; children of an index not where
-    /// the operator allows sparse indexes.
+    /// Foreign layers never have to be there, children of an index not where
+    /// the operator exempts their platform, and nothing in a sparse repository.
     pub fn of(manifest: &Manifest, repository: &RepositoryName, rules: &ManifestRules) -> Self {
+        let sparse = rules.is_sparse(repository);
         let exempt = manifest
             .references()
             .iter()
             .filter(|link| match link.role {
-                Role::Child => rules.child_may_be_absent(repository, &link.descriptor),
+                _ if sparse => true,
+                Role::Child => rules.child_may_be_absent(&link.descriptor),
                 _ => link.descriptor.is_foreign(),
             })
             .map(|link| link.descriptor.digest)

@@ -19,12 +19,12 @@ pub struct ManifestRules {
     pub classes: Vec<String>,
 }
 
-/// Whether indexes in some repositories may name children that are absent.
+/// Whether manifests in some repositories may name content that is absent.
 #[derive(Debug, Clone)]
 pub struct SparseRule {
     /// Which repositories.
     pub repositories: RepositoryPattern,
-    /// Whether children may be absent there.
+    /// Whether content may be absent there.
     pub sparse: bool,
 }
 
@@ -52,23 +52,34 @@ pub struct Platform {
 /// `validation.manifests.urls`.
 #[derive(Debug, Clone, Default)]
 pub struct UrlRules {
-    /// A URL must match one of these; with none, no URL is allowed.
+    /// A URL must match one of these; with none, every URL does.
     pub allow: Vec<Regex>,
     /// A URL must match none of these.
     pub deny: Vec<Regex>,
 }
 
 impl UrlRules {
+    /// Whether there is no rule at all.
+    pub fn is_empty(&self) -> bool {
+        self.allow.is_empty() && self.deny.is_empty()
+    }
+
     fn permits(&self, url: &str) -> bool {
-        self.allow.iter().any(|r| r.is_match(url)) && !self.deny.iter().any(|r| r.is_match(url))
+        (self.allow.is_empty() || self.allow.iter().any(|r| r.is_match(url)))
+            && !self.deny.iter().any(|r| r.is_match(url))
     }
 }
 
 impl ManifestRules {
-    /// Whether `child` of an index in `repository` may be absent.
-    pub fn child_may_be_absent(&self, repository: &RepositoryName, child: &Descriptor) -> bool {
-        let sparse = self.sparse.iter().find(|rule| rule.repositories.matches(repository));
-        sparse.is_some_and(|rule| rule.sparse) || !self.platform_required(child)
+    /// Whether manifests in `repository` may name content that is absent.
+    pub fn is_sparse(&self, repository: &RepositoryName) -> bool {
+        let rule = self.sparse.iter().find(|rule| rule.repositories.matches(repository));
+        rule.is_some_and(|rule| rule.sparse)
+    }
+
+    /// Whether `child` of an index may be absent because of its platform.
+    pub fn child_may_be_absent(&self, child: &Descriptor) -> bool {
+        !self.platform_required(child)
     }
 
     fn platform_required(&self, child: &Descriptor) -> bool {

@@ -13,7 +13,6 @@ mod export;
 mod faults;
 mod house;
 mod import;
-mod manual;
 mod needs;
 mod plant;
 mod snapshot;
