@@ -76,6 +76,8 @@ impl Server {
     /// Writes the configuration into `folder` and gives the command that serves it on `port`.
     pub(crate) fn command(self, program: &Path, folder: &Path, port: u16) -> Outcome<Command> {
         let mut command = Command::new(program);
+        // Ours to read, and no setting of the registry, which would refuse it.
+        command.env_remove("BERTH_BIN").env_remove("BERTH_TOOLS_DIR");
         match self {
             Self::Berth | Self::DockerRegistry | Self::Distribution => {
                 let config = registries::write_config(self, folder, port)?;

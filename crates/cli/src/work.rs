@@ -78,6 +78,7 @@ pub(crate) fn importing(stores: &Stores) -> Import {
         tree: stores.tree.clone(),
         store: stores.metadata.clone(),
         settings: stores.metadata.clone(),
+        clock: stores.world.clock.clone(),
     }
 }
 

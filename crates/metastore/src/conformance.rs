@@ -11,9 +11,12 @@
 
 use std::sync::Arc;
 
-use store::{ContentStore, ImportStore, LivenessStore, SettingsStore, UploadStore, WalkStore};
+use store::{
+    ContentStore, CounterStore, ImportStore, LivenessStore, SettingsStore, UploadStore, WalkStore,
+};
 
 mod blobs;
+mod counters;
 mod fixture;
 mod imports;
 mod lists;
@@ -25,12 +28,24 @@ mod walks;
 
 /// Everything that one metadata adapter implements.
 pub trait MetadataStore:
-    ContentStore + UploadStore + SettingsStore + ImportStore + WalkStore + LivenessStore
+    ContentStore
+    + UploadStore
+    + SettingsStore
+    + ImportStore
+    + WalkStore
+    + LivenessStore
+    + CounterStore
 {
 }
 
 impl<S> MetadataStore for S where
-    S: ContentStore + UploadStore + SettingsStore + ImportStore + WalkStore + LivenessStore
+    S: ContentStore
+        + UploadStore
+        + SettingsStore
+        + ImportStore
+        + WalkStore
+        + LivenessStore
+        + CounterStore
 {
 }
 
@@ -86,6 +101,7 @@ pub async fn all<S: MetadataStore>(fresh: impl AsyncFn() -> Arc<S>) {
         uploads {
             an_upload_keeps_its_hash_states,
             a_saved_upload_replaces_its_row,
+            an_open_row_never_replaces_an_ended_one,
             stale_uploads_come_oldest_first,
             a_removed_upload_is_gone,
         }
@@ -101,6 +117,15 @@ pub async fn all<S: MetadataStore>(fresh: impl AsyncFn() -> Arc<S>) {
             a_newer_record_moves_the_tag,
             a_tag_without_a_manifest_is_left_out,
             a_large_batch_arrives_whole,
+            what_an_import_links_is_as_old_as_the_import,
+            an_imported_sha512_name_is_kept_until_it_is_found_wrong,
+            a_pushed_sha512_name_counts_more_than_an_imported_one,
+        }
+        counters {
+            pulls_add_up_by_manifest_and_by_tag,
+            pulls_of_what_is_gone_are_passed_over,
+            a_manifest_takes_its_counters_along,
+            a_tag_that_moves_keeps_its_counter,
         }
         walks {
             a_walk_visits_everything_in_order,

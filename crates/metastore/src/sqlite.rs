@@ -13,6 +13,7 @@ use store::{StoreError, WriteError};
 mod batch;
 mod connection;
 mod content;
+mod counter;
 mod failure;
 mod import;
 mod liveness;
@@ -134,6 +135,14 @@ impl Sqlite {
         work: impl FnMut(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         plain(self.writer.write(Lane::Bulk, Strength::Hard, Box::new(work)).await)
+    }
+
+    /// The same for work that a power cut may undo.
+    async fn write_bulk_softly<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        plain(self.writer.write(Lane::Bulk, Strength::Soft, Box::new(work)).await)
     }
 }
 

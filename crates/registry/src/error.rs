@@ -6,6 +6,8 @@
 use oci::{Digest, ManifestError, Reference, RepositoryName};
 use store::{StoreError, UploadId, WriteError};
 
+use crate::SourceError;
+
 /// Why an operation did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -94,7 +96,7 @@ pub enum Error {
     Forbidden(String),
     /// The client went away or fell silent in the middle of a body.
     #[error("the request body ended early: {0}")]
-    BodyFailed(String),
+    BodyFailed(#[from] SourceError),
     /// A store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

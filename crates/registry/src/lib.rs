@@ -45,6 +45,7 @@ pub struct Registry {
     blobs: Arc<dyn BlobStore>,
     clock: Arc<dyn Clock>,
     sessions: push::Sessions,
+    pulls: pull::Pulls,
     settings: Settings,
 }
 
@@ -55,7 +56,13 @@ impl Registry {
         let Parts { content, uploads, blobs, clock, random } = parts;
         let ids = push::UploadIds::new(key, clock.clone(), random, settings.begin_within);
         let sessions = push::Sessions::new(ids, uploads, blobs.clone(), clock.clone(), &settings);
-        Self { content, blobs, clock, sessions, settings }
+        let pulls = pull::Pulls::default();
+        Self { content, blobs, clock, sessions, pulls, settings }
+    }
+
+    /// Uploads that are held in memory or on the disk by this process.
+    pub fn open_uploads(&self) -> u64 {
+        self.sessions.count() as u64
     }
 
     /// The operator's decisions.

@@ -82,10 +82,9 @@ impl Answer {
     pub(crate) fn into_response(mut self, head: bool) -> Response<Body> {
         if !self.headers.contains_key(CONTENT_LENGTH)
             && !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+            && let Some(length) = self.body.length()
         {
-            if let Some(length) = self.body.length() {
-                self.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-            }
+            self.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
         if head {
             self.body = Body::empty();

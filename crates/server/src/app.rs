@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
+};
 use hyper::body::Incoming;
 use oci::ErrorCode;
 use registry::Registry;
 use registry::access::{Access, Authenticator};
 use serde_json::json;
 use store::{Clock, Random};
+use tracing::Instrument;
 
 use crate::answer::Answer;
 use crate::auth::credentials;
@@ -61,10 +64,20 @@ impl App {
         let route = Route::parse(parts.uri.path(), &self.settings.prefix);
         let handler = route.handler();
         self.metrics.begin(handler);
-        let waits = parts.headers.contains_key(http::header::EXPECT);
+        let waits = parts.headers.contains_key(header::EXPECT);
         let mut body = RequestBody::new(incoming, self.settings.upload_stall, waits);
         let mut notes = Notes::default();
-        let result = self.respond(&parts, peer, &route, &mut body, &mut notes).await;
+        let span = tracing::info_span!(
+            target: "trace",
+            "http.request",
+            otel.name = handler,
+            otel.kind = "server",
+            http.request.method = %parts.method,
+            url.path = parts.uri.path(),
+            http.response.status_code = tracing::field::Empty,
+        );
+        let responding = self.respond(&parts, peer, &route, &mut body, &mut notes);
+        let result = responding.instrument(span.clone()).await;
         let challenge = self.authenticator.challenge();
         let answer = result.unwrap_or_else(|failure| {
             let failure = failure.challenge(challenge.as_deref());
@@ -76,6 +89,7 @@ impl App {
         body.drain();
         let mut response = answer.into_response(parts.method == Method::HEAD);
         self.decorate(response.headers_mut(), &route);
+        span.record("http.response.status_code", response.status().as_u16());
         let journal = Journal {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
@@ -129,13 +143,13 @@ impl App {
             uri: parts.uri.path_and_query().map(|p| p.as_str().to_owned()).unwrap_or_default(),
             host: origin.authority.unwrap_or_default(),
             remote: origin.client,
-            user_agent: text(http::header::USER_AGENT),
-            referer: text(http::header::REFERER),
+            user_agent: text(header::USER_AGENT),
+            referer: text(header::REFERER),
             user: notes.user,
             name: route.repository().map(|name| name.as_str().to_owned()).unwrap_or_default(),
             content_type: response
                 .headers()
-                .get(http::header::CONTENT_TYPE)
+                .get(header::CONTENT_TYPE)
                 .and_then(|v| v.to_str().ok())
                 .unwrap_or("")
                 .to_owned(),
@@ -151,6 +165,10 @@ impl App {
         body: &mut RequestBody,
         notes: &mut Notes,
     ) -> Result<Answer, Failure> {
+        if parts.version == Version::HTTP_11 && !parts.headers.contains_key(header::HOST) {
+            let text = "HTTP/1.1 requests need a Host header";
+            return Err(Failure::bad_request(ErrorCode::Unsupported, text));
+        }
         if let Route::Probe(probe) = route {
             return Ok(self.probe(*probe));
         }

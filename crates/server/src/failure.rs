@@ -3,8 +3,8 @@
 use http::header::{ALLOW, CONTENT_RANGE, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, StatusCode};
 use oci::ErrorCode;
-use registry::Error;
 use registry::access::AuthenticationError;
+use registry::{Error, SourceError};
 use serde_json::{Value, json};
 use store::StoreError;
 
@@ -177,8 +177,11 @@ impl From<Error> for Failure {
                     .with(ALLOW, "GET, HEAD")
             }
             Error::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, Code::Denied, text),
-            Error::BodyFailed(_) => {
+            Error::BodyFailed(SourceError::Stalled(_)) => {
                 Self::new(StatusCode::REQUEST_TIMEOUT, Code::BlobUploadInvalid, text)
+            }
+            Error::BodyFailed(SourceError::Broken(_)) => {
+                Self::bad_request(Code::BlobUploadInvalid, text)
             }
             Error::Store(error) => error.into(),
         }

@@ -97,7 +97,7 @@ async fn watch_certificates(tls: Arc<TlsSource>) {
             Ok(true) => tracing::info!("the TLS certificate was reloaded"),
             Ok(false) => {}
             Err(error) => {
-                tracing::error!(%error, "the TLS certificate could not be reloaded; the old one stays")
+                tracing::error!(%error, "the TLS certificate could not be reloaded; the old one stays");
             }
         }
     }

@@ -238,6 +238,14 @@ pub trait ContentStore: Send + Sync + 'static {
         digest: &Digest,
     ) -> Result<Option<BlobRecord>, StoreError>;
 
+    /// The size of a member blob in bytes, for the same blobs as [`Self::blob`]
+    /// but without a look at their content.
+    async fn blob_size(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<u64>, StoreError>;
+
     /// The state of a digest's row in the whole store, to decide whether bytes
     /// must be written at all. Only the publish transaction decides for good.
     /// Blobs that are not verified count as `Damaged` here: bytes are welcome.

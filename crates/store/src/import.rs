@@ -10,6 +10,9 @@ use crate::{BlobKey, NewManifest, Page, StoreError, Timestamp};
 pub struct ImportedBlob {
     /// From its path; not yet compared with the bytes.
     pub sha256: Digest,
+    /// The sha512 under which the repository has it too, from the path of its
+    /// link; not yet compared with the bytes either.
+    pub sha512: Option<Digest>,
     /// Bytes, from the file's length.
     pub size: u64,
     /// Where it lies.
@@ -41,6 +44,10 @@ pub struct ImportedTag {
 pub struct ImportBatch {
     /// The repository; created if it has anything at all.
     pub repository: RepositoryName,
+    /// The time of the import: the age of the rows and links that it makes, so
+    /// that a collection soon after spares them. Manifests and tags bring
+    /// their own times.
+    pub at: Timestamp,
     /// Blobs to be linked; rows are made `unverified` unless the digest has one.
     pub blobs: Vec<ImportedBlob>,
     /// Manifests with their references.
@@ -54,6 +61,8 @@ pub struct ImportBatch {
 pub struct UnverifiedBlob {
     /// What it should hash to.
     pub sha256: Digest,
+    /// What else it should hash to, if it has that name too.
+    pub sha512: Option<Digest>,
     /// Bytes.
     pub size: u64,
     /// Where it lies.
@@ -74,6 +83,7 @@ pub trait ImportStore: Send + Sync + 'static {
     async fn unverified_total(&self) -> Result<(u64, u64), StoreError>;
 
     /// Notes which blobs match (`true`) or are damaged (`false`): damaged ones
-    /// are not served and the next push replaces them.
+    /// are not served and the next push replaces them. For a sha512, `false`
+    /// takes that name away and leaves the blob as it is; `true` says nothing.
     async fn note_verified(&self, results: Vec<(Digest, bool)>) -> Result<(), StoreError>;
 }

@@ -13,6 +13,7 @@ mod blob;
 mod chance;
 mod clock;
 mod content;
+mod counter;
 mod error;
 mod import;
 mod liveness;
@@ -33,6 +34,7 @@ pub use content::{
     MountFacts, NewManifest, Presence, PublishBlob, PublishFacts, PublishPlan, Published,
     PutManifest, PutManifestFacts, ReferrerRecord, UnlinkBlob, UnlinkFacts,
 };
+pub use counter::{CounterStore, PullCount};
 pub use error::{StoreError, WriteError};
 pub use import::{
     ImportBatch, ImportStore, ImportedBlob, ImportedManifest, ImportedTag, UnverifiedBlob,

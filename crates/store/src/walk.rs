@@ -28,6 +28,10 @@ pub struct ManifestWalk {
     pub bytes: Bytes,
     /// When it was pushed.
     pub at: Timestamp,
+    /// How often it was pulled, by whatever name.
+    pub pulls: u64,
+    /// When it was pulled last.
+    pub last_pulled: Option<Timestamp>,
 }
 
 /// A tag of a repository.
@@ -41,6 +45,10 @@ pub struct TagWalk {
     pub sha256: Digest,
     /// When it was moved there.
     pub at: Timestamp,
+    /// How often it was pulled by this name, wherever it pointed.
+    pub pulls: u64,
+    /// When it was pulled last by this name.
+    pub last_pulled: Option<Timestamp>,
 }
 
 /// A blob of the whole store.

@@ -58,8 +58,8 @@ pub enum Problem {
     OldSignatures,
     /// Uploads that were never finished; their clients begin again.
     UnfinishedUploads(usize),
-    /// The sha512 name of a blob, which is reachable by its sha256 only.
-    Sha512NameDropped(Digest),
+    /// A sha512 name that a link gave to bytes which have another one.
+    WrongName(Digest),
     /// The original registry cannot serve this; says why.
     NotForOriginal(String),
 }
@@ -73,7 +73,6 @@ impl Problem {
             Self::Leftover
                 | Self::OldSignatures
                 | Self::UnfinishedUploads(_)
-                | Self::Sha512NameDropped(_)
                 | Self::NotForOriginal(_)
         )
     }
@@ -103,8 +102,8 @@ impl fmt::Display for Problem {
             Self::Leftover => f.write_str("a temporary file that a crash left behind; ignored"),
             Self::OldSignatures => f.write_str("separate signatures of schema 1; ignored"),
             Self::UnfinishedUploads(count) => write!(f, "{count} unfinished uploads; ignored"),
-            Self::Sha512NameDropped(digest) => {
-                write!(f, "also named {digest}, which is not taken over; use its sha256")
+            Self::WrongName(digest) => {
+                write!(f, "a link names it {digest}, which it is not: push that again")
             }
             Self::NotForOriginal(why) => write!(f, "the original registry cannot serve it: {why}"),
         }

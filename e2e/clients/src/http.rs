@@ -98,9 +98,7 @@ impl Client {
         if sent.status != 202 {
             return Ok(sent);
         }
-        let place = sent.header("Location");
-        let joint = if place.contains('?') { '&' } else { '?' };
-        self.send("PUT", &format!("{place}{joint}digest={}", digest(bytes)), &[], &[])
+        self.send("PUT", &closing(sent.header("Location"), &digest(bytes)), &[], &[])
     }
 
     /// Pushes a manifest under a tag or digest.
@@ -113,6 +111,12 @@ impl Client {
         let kind = [("Content-Type", "application/vnd.oci.image.manifest.v1+json")];
         self.send("PUT", &format!("/v2/{repository}/manifests/{reference}"), &kind, bytes)
     }
+}
+
+/// The URL that closes an upload: a Location may have a query of its own or not.
+pub fn closing(location: &str, digest: &str) -> String {
+    let joint = if location.contains('?') { '&' } else { '?' };
+    format!("{location}{joint}digest={digest}")
 }
 
 /// `sha256:…` of these bytes.

@@ -13,9 +13,13 @@ use std::process::ExitCode;
 
 use crate::args::{self, Command, ConfigPath};
 use crate::config::{Config, ConfigError, Loaded, Source, load};
+use crate::logging;
 
 /// Runs a command to its end.
 pub(crate) fn run(command: Command) -> ExitCode {
+    if !matches!(command, Command::Serve(_)) {
+        logging::start_plain();
+    }
     let result = match command {
         Command::Serve(at) => serve::run(&at),
         Command::GarbageCollect(options) => offline::garbage_collect(&options),
@@ -31,8 +35,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
             Ok(())
         }
         Command::Version => {
-            let name = std::env::args().next().unwrap_or_else(|| "berth".to_owned());
-            say(&format!("{name} berth v{}", env!("CARGO_PKG_VERSION")));
+            say(&format!("{} berth v{}", args::own_name(), env!("CARGO_PKG_VERSION")));
             Ok(())
         }
     };

@@ -26,6 +26,7 @@ use crate::config::listen::Listen;
 use crate::config::{Config, Loaded};
 use crate::logging;
 use crate::process::lock::StoreLock;
+use crate::process::measure::Measure;
 use crate::process::privileges::{Outcome, drop_to};
 use crate::process::{checks, control};
 use crate::wire::{self, Stores, World};
@@ -153,6 +154,8 @@ async fn start(
     checks::start(config, &stores, &app.health, shutdown);
     tokio::spawn(control::listen(root.clone(), stores.clone(), shutdown.clone()));
     let duties = duties(config, &stores, &registry, shutdown);
+    let measure = Measure { metadata: stores.metadata.clone(), registry: registry.clone() };
+    app.metrics.register(|metrics| metrics.register_collector(Box::new(measure)));
     *app.registry.write() = Some(registry.clone());
     app.health.set_readiness(Readiness::Ready);
     tracing::info!(root = %root.display(), "ready");

@@ -69,6 +69,11 @@ fn is_bare(byte: u8) -> bool {
 
 /// Copies the stretches between characters that need `escape`.
 fn escaped(out: &mut String, value: &str, escape: impl Fn(&mut String, char)) {
+    // Nearly all values are plain ASCII, for which looking at bytes is quicker.
+    if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+        out.push_str(value);
+        return;
+    }
     let mut rest = value;
     while let Some((at, c)) = rest.char_indices().find(|(_, c)| needs_escape(*c)) {
         let (before, after) = rest.split_at(at);

@@ -154,11 +154,14 @@ mod tests {
         let sender = Sender::start(&traces(endpoint), "the-instance").unwrap();
         let subscriber = tracing_subscriber::registry().with(sender.layer());
         tracing::subscriber::with_default(subscriber, || {
+            let handler = "manifest";
             let span = tracing::info_span!(
                 target: "trace", "http.request",
-                otel.kind = "server", http.request.method = "GET",
+                otel.name = handler, otel.kind = "server", http.request.method = %"GET",
+                url.path = "/v2/", http.response.status_code = tracing::field::Empty,
             );
             span.in_scope(|| tracing::info!("events are no spans"));
+            span.record("http.response.status_code", 200_u16);
             drop(tracing::info_span!("a span of somebody else"));
         });
         sender.stop(Duration::from_secs(30));
@@ -166,7 +169,7 @@ mod tests {
         assert!(head.starts_with("POST /v1/traces HTTP/1.1\r\n"), "{head}");
         assert!(head.to_lowercase().contains("content-type: application/x-protobuf"), "{head}");
         let holds = |text: &str| body.windows(text.len()).any(|part| part == text.as_bytes());
-        for text in ["http.request", "registry-of-tests", "the-instance", "http.request.method"] {
+        for text in ["manifest", "registry-of-tests", "the-instance", "http.response.status_code"] {
             assert!(holds(text), "{text}");
         }
         assert!(!holds("somebody else") && !holds("events are no spans"));

@@ -3,4 +3,5 @@
 pub(crate) mod checks;
 pub(crate) mod control;
 pub(crate) mod lock;
+pub(crate) mod measure;
 pub(crate) mod privileges;

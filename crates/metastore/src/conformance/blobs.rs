@@ -21,6 +21,8 @@ pub(super) async fn a_published_blob_is_read_back_from_its_repository_alone(
     let two = store.blob(&repository("a"), &sha256("two")).await.unwrap().unwrap();
     assert_eq!((one.sha256, one.size, one.verified), (sha256("one"), 3, true));
     assert_eq!(one.place, BlobPlace::Inline(inline));
+    assert_eq!(store.blob_size(&repository("a"), &sha256("one")).await.unwrap(), Some(3));
+    assert_eq!(store.blob_size(&repository("b"), &sha256("one")).await.unwrap(), None);
     assert_eq!(two.place, BlobPlace::Stored(BlobKey::new("k2")));
     assert_eq!(store.blob(&repository("b"), &sha256("one")).await.unwrap(), None);
     assert_eq!(store.blob(&repository("a"), &sha256("three")).await.unwrap(), None);

@@ -10,7 +10,7 @@ use super::fixture::*;
 
 fn imported(content: &str) -> ImportedBlob {
     let key = BlobKey::new(format!("tree/{content}"));
-    ImportedBlob { sha256: sha256(content), size: content.len() as u64, key }
+    ImportedBlob { sha256: sha256(content), sha512: None, size: content.len() as u64, key }
 }
 
 fn tagged(name: &str, content: &str, millis: i64) -> ImportedTag {
@@ -22,10 +22,17 @@ fn batch(layer: &str, image: &str, name: &str, millis: i64) -> ImportBatch {
     let manifest = manifest(image, &[(Role::Layer, sha256(layer))]);
     ImportBatch {
         repository: repository("a"),
+        at: at(5000),
         blobs: vec![imported(layer)],
         manifests: vec![ImportedManifest { manifest, at: at(millis) }],
         tags: vec![tagged(name, image, millis)],
     }
+}
+
+/// Nothing but blobs.
+fn only(blobs: Vec<ImportedBlob>) -> ImportBatch {
+    let repository = repository("a");
+    ImportBatch { repository, at: at(5000), blobs, manifests: vec![], tags: vec![] }
 }
 
 pub(super) async fn imported_blobs_are_readable_and_unverified(store: &impl MetadataStore) {
@@ -40,8 +47,7 @@ pub(super) async fn imported_blobs_are_readable_and_unverified(store: &impl Meta
 
 pub(super) async fn a_verdict_is_kept(store: &impl MetadataStore) {
     let blobs = vec![imported("good"), imported("bad"), imported("later")];
-    let none = ImportBatch { repository: repository("a"), blobs, manifests: vec![], tags: vec![] };
-    store.import(none).await.unwrap();
+    store.import(only(blobs)).await.unwrap();
     assert_eq!(store.unverified_total().await.unwrap(), (3, 12));
     let first = store.unverified(Page::first(1)).await.unwrap();
     let rest = store.unverified(Page::after(first[0].sha256, 10)).await.unwrap();
@@ -113,4 +119,50 @@ pub(super) async fn a_large_batch_arrives_whole(store: &impl MetadataStore) {
     assert_eq!(store.unverified_total().await.unwrap().0, 451);
     let tags = store.tags(&repository("a"), everything()).await.unwrap();
     assert_eq!(tags.map(|tags| tags.len()), Some(4));
+}
+
+pub(super) async fn what_an_import_links_is_as_old_as_the_import(store: &impl MetadataStore) {
+    store.import(batch("layer", "image", "t", 10)).await.unwrap();
+    store.import(only(vec![imported("spare")])).await.unwrap();
+    let a = repository("a");
+    assert_eq!(store.stale_links(&a, at(5000), everything()).await.unwrap(), []);
+    let stale = store.stale_links(&a, at(5001), everything()).await.unwrap();
+    assert_eq!((stale.len(), stale[0].sha256), (1, sha256("spare")));
+    assert_eq!(store.drop_links(&a, vec![sha256("spare")], at(5001)).await.unwrap(), 1);
+    assert_eq!(store.orphan_blobs(at(5000), everything()).await.unwrap(), []);
+    assert_eq!(store.orphan_blobs(at(5001), everything()).await.unwrap().len(), 1);
+    let manifests = store.walk_manifests(&a, everything()).await.unwrap();
+    let tags = store.walk_tags(&a, everything()).await.unwrap();
+    assert_eq!((manifests[0].at, tags[0].at), (at(10), at(10)));
+}
+
+pub(super) async fn an_imported_sha512_name_is_kept_until_it_is_found_wrong(
+    store: &impl MetadataStore,
+) {
+    let named = |content| ImportedBlob { sha512: Some(sha512(content)), ..imported(content) };
+    store.import(only(vec![named("good"), named("odd")])).await.unwrap();
+    let links = store.walk_links(&repository("a"), everything()).await.unwrap();
+    let other_names = links.iter().filter_map(|link| link.sha512).collect::<Vec<_>>();
+    assert_eq!(other_names.len(), 2);
+    let unverified = store.unverified(everything()).await.unwrap();
+    assert!(unverified.iter().all(|blob| blob.sha512.is_some()));
+    let verdicts = [(sha256("odd"), true), (sha512("odd"), false), (sha512("good"), true)];
+    store.note_verified(verdicts.to_vec()).await.unwrap();
+    let a = repository("a");
+    assert!(store.blob(&a, &sha512("good")).await.unwrap().is_some());
+    assert_eq!(store.blob(&a, &sha512("odd")).await.unwrap(), None);
+    assert!(store.blob(&a, &sha256("odd")).await.unwrap().is_some_and(|blob| blob.verified));
+    let left = store.unverified(everything()).await.unwrap();
+    assert_eq!((left.len(), left[0].sha256), (1, sha256("good")));
+}
+
+pub(super) async fn a_pushed_sha512_name_counts_more_than_an_imported_one(
+    store: &impl MetadataStore,
+) {
+    let lie = ImportedBlob { sha512: Some(sha512("true")), ..imported("other") };
+    store.import(only(vec![lie])).await.unwrap();
+    let pushed = store::PublishBlob { sha512: Some(sha512("true")), ..blob("a", "true", "k") };
+    publish(store, pushed).await;
+    let found = store.blob(&repository("a"), &sha512("true")).await.unwrap().unwrap();
+    assert_eq!(found.sha256, sha256("true"));
 }

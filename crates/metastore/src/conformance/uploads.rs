@@ -35,10 +35,20 @@ pub(super) async fn an_upload_keeps_its_hash_states(store: &impl MetadataStore) 
 
 pub(super) async fn a_saved_upload_replaces_its_row(store: &impl MetadataStore) {
     store.save_uploads(vec![row("u", 5, open(7))]).await.unwrap();
-    for state in [open(9), UploadState::Cancelled, open(11)] {
+    for state in [open(9), open(4), UploadState::Cancelled] {
         let next = row("u", 6, state);
         store.save_uploads(vec![next.clone()]).await.unwrap();
         assert_eq!(store.upload(&next.id).await.unwrap(), Some(next));
+    }
+}
+
+pub(super) async fn an_open_row_never_replaces_an_ended_one(store: &impl MetadataStore) {
+    for ended in [UploadState::Cancelled, UploadState::Finished { digest: sha256("one") }] {
+        let ended = row("u", 5, ended);
+        store.save_uploads(vec![ended.clone()]).await.unwrap();
+        store.save_uploads(vec![row("u", 6, open(7)), row("v", 6, open(7))]).await.unwrap();
+        assert_eq!(store.upload(&ended.id).await.unwrap(), Some(ended));
+        assert!(store.upload(&UploadId::new("v")).await.unwrap().is_some());
     }
 }
 

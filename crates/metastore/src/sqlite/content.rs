@@ -35,6 +35,14 @@ pub(crate) const BLOB: &str = "SELECT b.sha256, b.size, b.verified, b.key, b.con
      AND l.sha256 = coalesce((SELECT sha256 FROM alias WHERE sha512 = ?2), ?2) \
      AND b.state IN ('live', 'condemned')";
 
+pub(crate) const BLOB_SIZE: &str = "SELECT b.size \
+     FROM repository r \
+     JOIN link l ON l.repository_id = r.id \
+     JOIN blob b ON b.sha256 = l.sha256 \
+     WHERE r.name = ?1 \
+     AND l.sha256 = coalesce((SELECT sha256 FROM alias WHERE sha512 = ?2), ?2) \
+     AND b.state IN ('live', 'condemned')";
+
 pub(crate) const BLOB_STATE: &str = "SELECT state, verified FROM blob WHERE sha256 = ?1";
 
 pub(crate) const REPOSITORIES: &str = "SELECT name FROM repository INDEXED BY repository_catalog \
@@ -121,6 +129,18 @@ impl ContentStore for Sqlite {
         let key = digest.to_column();
         self.read(|connection| {
             rows::first(connection, BLOB, params![repository.as_str(), key], blob_record)
+        })
+    }
+
+    async fn blob_size(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<u64>, StoreError> {
+        let key = digest.to_column();
+        self.read(|connection| {
+            let key = params![repository.as_str(), key];
+            rows::first(connection, BLOB_SIZE, key, |row| rows::size(row, 0))
         })
     }
 

@@ -1,7 +1,7 @@
 //! `ImportStore`: a tree of another registry, merged in bounded steps.
 
 use async_trait::async_trait;
-use oci::{Digest, RepositoryName, Tag};
+use oci::{Algorithm, Digest, RepositoryName, Tag};
 use rusqlite::{Connection, Row, params};
 use store::{
     BlobKey, ImportBatch, ImportStore, ImportedBlob, ImportedManifest, ImportedTag, Page,
@@ -21,7 +21,9 @@ const ADD_BLOB: &str = "INSERT INTO blob \
      VALUES (?1, ?2, 'live', 0, ?3, ?3, ?4) ON CONFLICT DO NOTHING";
 const ADD_LINK: &str = "INSERT INTO link (repository_id, sha256, at) VALUES (?1, ?2, ?3) \
      ON CONFLICT DO NOTHING";
-pub(crate) const UNVERIFIED: &str = "SELECT sha256, size, key FROM blob INDEXED BY blob_unverified \
+pub(crate) const UNVERIFIED: &str = "SELECT sha256, size, key, \
+     (SELECT a.sha512 FROM alias a WHERE a.sha256 = blob.sha256) \
+     FROM blob INDEXED BY blob_unverified \
      WHERE verified = 0 AND state = 'live' AND sha256 > ?1 ORDER BY sha256 LIMIT ?2";
 pub(crate) const UNVERIFIED_TOTAL: &str = "SELECT count(*), coalesce(sum(size), 0) \
      FROM blob INDEXED BY blob_unverified WHERE verified = 0 AND state = 'live'";
@@ -31,6 +33,14 @@ pub(crate) const NOTE_GOOD: &str = "UPDATE blob SET verified = 1 \
      WHERE sha256 = ?1 AND verified = 0 AND state IN ('live', 'condemned')";
 pub(crate) const NOTE_BAD: &str = "UPDATE blob SET state = 'damaged' \
      WHERE sha256 = ?1 AND verified = 0 AND state IN ('live', 'condemned')";
+
+// What a tree says is hashed before it is believed for good; bytes that live
+// in the metadata would not be.
+pub(crate) const ADD_NAME: &str = "INSERT INTO alias (sha512, sha256) \
+     SELECT ?1, sha256 FROM blob WHERE sha256 = ?2 AND key IS NOT NULL \
+     AND NOT EXISTS (SELECT 1 FROM alias WHERE sha256 = ?2) ON CONFLICT DO NOTHING";
+const DOUBT: &str = "UPDATE blob SET verified = 0 WHERE sha256 = ?1";
+pub(crate) const DROP_NAME: &str = "DELETE FROM alias WHERE sha512 = ?1";
 
 /// One record of a batch.
 enum Record {
@@ -43,7 +53,8 @@ impl Record {
     /// Rows that it may write.
     fn weight(&self) -> usize {
         match self {
-            Self::Blob(_) | Self::Tag(_) => 2,
+            Self::Blob(_) => 3,
+            Self::Tag(_) => 2,
             Self::Manifest(record) => 3 + record.manifest.references.len(),
         }
     }
@@ -68,13 +79,6 @@ fn steps(batch: ImportBatch) -> Vec<Vec<Record>> {
         steps.push(step);
     }
     steps
-}
-
-/// When the tree was last written as far as the batch knows; stands for the
-/// times of repository and blobs, which the tree does not tell.
-fn written(batch: &ImportBatch) -> Timestamp {
-    let manifests = batch.manifests.iter().map(|record| record.at);
-    manifests.chain(batch.tags.iter().map(|record| record.at)).max().unwrap_or_default()
 }
 
 /// Merges one step; returns tags whose manifest is not in the repository.
@@ -109,7 +113,12 @@ fn merge_blob(
     let (sha256, size) = (blob.sha256.to_column(), rows::size_column(blob.size)?);
     let at = at.millis();
     rows::change(connection, ADD_BLOB, params![sha256, size, at, blob.key.as_str()])?;
-    rows::change(connection, ADD_LINK, params![repository, sha256, at]).map(drop)
+    rows::change(connection, ADD_LINK, params![repository, sha256, at])?;
+    let Some(sha512) = &blob.sha512 else { return Ok(()) };
+    if rows::change(connection, ADD_NAME, params![sha512.to_column(), sha256])? > 0 {
+        rows::change(connection, DOUBT, [sha256])?;
+    }
+    Ok(())
 }
 
 fn merge_manifest(
@@ -143,18 +152,29 @@ fn merge_tag(
     Ok(true)
 }
 
+fn note(connection: &Connection, digest: &Digest, matches: bool) -> Result<(), Failure> {
+    let sql = match (digest.algorithm(), matches) {
+        (Algorithm::Sha256, true) => NOTE_GOOD,
+        (Algorithm::Sha256, false) => NOTE_BAD,
+        (Algorithm::Sha512, true) => return Ok(()),
+        (Algorithm::Sha512, false) => DROP_NAME,
+    };
+    rows::change(connection, sql, [digest.to_column()]).map(drop)
+}
+
 fn unverified(row: &Row<'_>) -> Result<UnverifiedBlob, Failure> {
     Ok(UnverifiedBlob {
         sha256: rows::digest(row, 0)?,
         size: rows::size(row, 1)?,
         key: BlobKey::new(row.get_ref(2)?.as_str()?),
+        sha512: rows::digest_or_null(row, 3)?,
     })
 }
 
 #[async_trait]
 impl ImportStore for Sqlite {
     async fn import(&self, batch: ImportBatch) -> Result<Vec<Tag>, StoreError> {
-        let (name, at) = (batch.repository.clone(), written(&batch));
+        let (name, at) = (batch.repository.clone(), batch.at);
         let mut left_out = Vec::new();
         for step in steps(batch) {
             let name = name.clone();
@@ -183,10 +203,7 @@ impl ImportStore for Sqlite {
         for step in results.chunks(RESULTS) {
             let step = step.to_vec();
             self.write_bulk(move |connection| {
-                step.iter().try_for_each(|(digest, matches)| {
-                    let sql = if *matches { NOTE_GOOD } else { NOTE_BAD };
-                    rows::change(connection, sql, [digest.to_column()]).map(drop)
-                })
+                step.iter().try_for_each(|(digest, matches)| note(connection, digest, *matches))
             })
             .await?;
         }

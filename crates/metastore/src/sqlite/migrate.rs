@@ -13,8 +13,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, min_binary: 1, sql: include_str!("../migrations/0001_initial.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, min_binary: 1, sql: include_str!("../migrations/0001_initial.sql") },
+    Migration { number: 2, min_binary: 1, sql: include_str!("../migrations/0002_pulls.sql") },
+];
 
 /// The newest migration that this program knows.
 fn newest() -> i64 {

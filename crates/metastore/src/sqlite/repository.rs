@@ -10,7 +10,8 @@ use super::rows;
 pub(crate) const REPOSITORY: &str = "SELECT id FROM repository WHERE name = ?1";
 const CREATE: &str = "INSERT INTO repository (name, created_at) VALUES (?1, ?2)";
 pub(crate) const ALIAS: &str = "SELECT sha256 FROM alias WHERE sha512 = ?1";
-const ADD_ALIAS: &str = "INSERT INTO alias (sha512, sha256) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+const ADD_ALIAS: &str = "INSERT INTO alias (sha512, sha256) VALUES (?1, ?2) \
+     ON CONFLICT (sha512) DO UPDATE SET sha256 = excluded.sha256";
 pub(crate) const DROP_ALIAS: &str = "DELETE FROM alias WHERE sha256 = ?1 \
      AND NOT EXISTS (SELECT 1 FROM blob WHERE sha256 = ?1) \
      AND NOT EXISTS (SELECT 1 FROM manifest_bytes WHERE sha256 = ?1)";
@@ -44,7 +45,8 @@ pub(crate) fn sha256(connection: &Connection, digest: &Digest) -> Result<Vec<u8>
     Ok(known.unwrap_or(column))
 }
 
-/// Notes the other name of the same bytes.
+/// Notes the other name of the same bytes, which were compared with both. It
+/// counts more than what a tree said.
 pub(crate) fn add_alias(
     connection: &Connection,
     sha512: &Digest,

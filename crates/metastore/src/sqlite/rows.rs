@@ -79,6 +79,17 @@ pub(crate) fn size(row: &Row<'_>, column: usize) -> Result<u64, Failure> {
         .map_err(|_| Failure::Damaged(format!("a row of the metadata has size {size}")))
 }
 
+pub(crate) fn size_or_zero(row: &Row<'_>, column: usize) -> Result<u64, Failure> {
+    match row.get_ref(column)? {
+        rusqlite::types::ValueRef::Null => Ok(0),
+        _ => size(row, column),
+    }
+}
+
+pub(crate) fn time_or_null(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Failure> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis))
+}
+
 pub(crate) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, Failure> {
     Ok(Timestamp::from_millis(row.get(column)?))
 }

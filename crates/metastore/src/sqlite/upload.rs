@@ -26,7 +26,8 @@ const SAVE: &str = "INSERT INTO upload \
      ON CONFLICT (id) DO UPDATE SET repository = excluded.repository, \
      started_at = excluded.started_at, updated_at = excluded.updated_at, \
      state = excluded.state, offset = excluded.offset, hashers = excluded.hashers, \
-     digest = excluded.digest";
+     digest = excluded.digest \
+     WHERE upload.state = 'open' OR excluded.state <> 'open'";
 const FINISH: &str = "INSERT INTO upload (id, repository, started_at, updated_at, state, digest) \
      VALUES (?1, ?2, ?3, ?3, 'finished', ?4) \
      ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, state = excluded.state, \

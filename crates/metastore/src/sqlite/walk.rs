@@ -15,12 +15,15 @@ pub(crate) const LINKS: &str = "SELECT l.sha256, \
      (SELECT a.sha512 FROM alias a WHERE a.sha256 = l.sha256) FROM link l \
      WHERE l.repository_id = (SELECT id FROM repository WHERE name = ?1) AND l.sha256 > ?2 \
      ORDER BY l.sha256 LIMIT ?3";
-pub(crate) const MANIFESTS: &str = "SELECT m.sha256, m.digest, m.media_type, b.bytes, m.at \
+pub(crate) const MANIFESTS: &str = "SELECT m.sha256, m.digest, m.media_type, b.bytes, m.at, \
+     p.count, p.last \
      FROM manifest m JOIN manifest_bytes b ON b.id = m.bytes_id \
+     LEFT JOIN manifest_pull p ON p.manifest_id = m.id \
      WHERE m.repository_id = (SELECT id FROM repository WHERE name = ?1) AND m.sha256 > ?2 \
      ORDER BY m.sha256 LIMIT ?3";
-pub(crate) const TAGS: &str = "SELECT t.name, t.digest, m.sha256, t.at \
+pub(crate) const TAGS: &str = "SELECT t.name, t.digest, m.sha256, t.at, p.count, p.last \
      FROM tag t JOIN manifest m ON m.id = t.manifest_id \
+     LEFT JOIN tag_pull p ON p.repository_id = t.repository_id AND p.name = t.name \
      WHERE t.repository_id = (SELECT id FROM repository WHERE name = ?1) AND t.name > ?2 \
      ORDER BY t.name LIMIT ?3";
 pub(crate) const BLOBS: &str = "SELECT sha256, size, key, content FROM blob \
@@ -34,6 +37,8 @@ fn manifest(row: &Row<'_>) -> Result<ManifestWalk, Failure> {
         media_type: rows::media_type(row, 2)?,
         bytes: Bytes::copy_from_slice(row.get_ref(3)?.as_blob()?),
         at: rows::time(row, 4)?,
+        pulls: rows::size_or_zero(row, 5)?,
+        last_pulled: rows::time_or_null(row, 6)?,
     })
 }
 
@@ -43,6 +48,8 @@ fn tag(row: &Row<'_>) -> Result<TagWalk, Failure> {
         digest: rows::digest(row, 1)?,
         sha256: rows::digest(row, 2)?,
         at: rows::time(row, 3)?,
+        pulls: rows::size_or_zero(row, 4)?,
+        last_pulled: rows::time_or_null(row, 5)?,
     })
 }
 

@@ -19,15 +19,18 @@ pub struct Blob {
 }
 
 impl Registry {
-    /// Finds a member blob.
+    /// Finds a member blob, ready to be read.
     pub async fn blob(&self, granted: &Granted<Pull>, digest: &Digest) -> Result<Blob, Error> {
         match self.content.blob(granted.repository(), digest).await? {
             Some(record) => Ok(Blob { digest: *digest, size: record.size, record }),
-            None => Err(Error::BlobUnknown {
-                repository: granted.repository().clone(),
-                digest: *digest,
-            }),
+            None => Err(unknown(granted, digest)),
         }
+    }
+
+    /// The size of a member blob in bytes, without a look at its content.
+    pub async fn blob_size(&self, granted: &Granted<Pull>, digest: &Digest) -> Result<u64, Error> {
+        let size = self.content.blob_size(granted.repository(), digest).await?;
+        size.ok_or_else(|| unknown(granted, digest))
     }
 
     /// Reads `range` of a blob; `None` reads all of it. An imported blob that
@@ -53,6 +56,10 @@ impl Registry {
             },
         }
     }
+}
+
+fn unknown(granted: &Granted<Pull>, digest: &Digest) -> Error {
+    Error::BlobUnknown { repository: granted.repository().clone(), digest: *digest }
 }
 
 fn cut(bytes: &Bytes, range: ByteRange) -> Result<Bytes, StoreError> {

@@ -6,6 +6,10 @@ use store::Page;
 use crate::access::{GrantedCatalog, Pull};
 use crate::{Error, Granted, Registry};
 
+/// Most entries of one page; a larger one is asked for in parts. Stores give
+/// at least one more than this at once, so that it is known whether any follow.
+const PAGE: usize = 1000;
+
 /// A page of tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagList {
@@ -32,6 +36,7 @@ impl Registry {
         after: Option<String>,
         limit: usize,
     ) -> Result<TagList, Error> {
+        let limit = limit.min(PAGE);
         let page = Page { after, limit: limit.saturating_add(1) };
         match self.content.tags(granted.repository(), page).await? {
             Some(mut tags) => {
@@ -50,6 +55,7 @@ impl Registry {
         after: Option<String>,
         limit: usize,
     ) -> Result<Catalogue, Error> {
+        let limit = limit.min(PAGE);
         let page = Page { after, limit: limit.saturating_add(1) };
         let mut repositories = self.content.repositories(page).await?;
         let more = repositories.len() > limit;

@@ -69,6 +69,14 @@ pub(super) enum Finished {
     Staged(Box<dyn StagedBlob>),
 }
 
+/// What an upload goes on from if its bytes could not be published.
+pub(super) enum Keepsake {
+    /// All of them.
+    Held(Bytes),
+    /// Where the staging area stood.
+    Staged(Checkpoint),
+}
+
 impl Live {
     pub(super) fn new(
         staging: StagingId,
@@ -130,19 +138,26 @@ impl Live {
         }
     }
 
-    /// Moves held bytes to the staging area.
+    /// Moves held bytes to the staging area. If that fails they stay held.
     pub(super) async fn spill(&mut self, blobs: &dyn BlobStore) -> Result<(), StoreError> {
-        let Bulk::Held(held) = &mut self.bulk else { return Ok(()) };
+        let Bulk::Held(held) = &self.bulk else { return Ok(()) };
         let mut hashers = vec![Hasher::new(Algorithm::Sha256)];
         if self.hint.0 == Algorithm::Sha512 {
             hashers.push(Hasher::new(Algorithm::Sha512));
         }
-        let mut staged = blobs.stage(&self.staging, hashers).await?;
-        if !held.bytes.is_empty() {
-            staged.append(Bytes::copy_from_slice(&held.bytes)).await?;
+        match staged_with(blobs, &self.staging, hashers, &held.bytes).await {
+            Ok(staged) => {
+                self.bulk = Bulk::Staged(staged);
+                Ok(())
+            }
+            Err(error) => {
+                // The next attempt makes the area anew.
+                if let Err(error) = blobs.discard(&self.staging).await {
+                    tracing::warn!(%error, staging = %self.staging, "a staging area stays behind");
+                }
+                Err(error)
+            }
         }
-        self.bulk = Bulk::Staged(staged);
-        Ok(())
     }
 
     /// A point to go on from, if the bytes are staged.
@@ -167,14 +182,49 @@ impl Live {
                 sha512: wanted.then(|| Digest::of(Algorithm::Sha512, &held.bytes)),
             }),
             Bulk::Staged(staged) => {
-                let mut digests = staged.finish().await?;
-                if wanted && digests.sha512.is_none() {
-                    digests.sha512 = Some(staged.sha512().await?);
+                let result = staged_digests(&mut **staged, wanted).await;
+                if result.is_err() {
+                    self.bulk = Bulk::Broken;
                 }
-                Ok(digests)
+                result
             }
             Bulk::Broken => Err(StoreError::Failed("the upload failed earlier".into())),
         }
+    }
+
+    /// Notes what to go on from if publishing fails; call after `digests`.
+    pub(super) async fn keepsake(&mut self) -> Result<Keepsake, StoreError> {
+        if let Bulk::Held(held) = &self.bulk {
+            return Ok(Keepsake::Held(Bytes::copy_from_slice(&held.bytes)));
+        }
+        let checkpoint = self.checkpoint(false).await?;
+        let broken = || StoreError::Failed("the upload failed earlier".into());
+        checkpoint.map(Keepsake::Staged).ok_or_else(broken)
+    }
+
+    /// The upload as it was when the keepsake was taken; `None` if its staging
+    /// area is gone.
+    pub(super) async fn revived(
+        mut self,
+        blobs: &dyn BlobStore,
+        keepsake: Keepsake,
+    ) -> Result<Option<Self>, StoreError> {
+        match keepsake {
+            Keepsake::Held(bytes) => {
+                if let Bulk::Held(held) = &mut self.bulk {
+                    held.push(&bytes);
+                }
+                Ok(Some(self))
+            }
+            Keepsake::Staged(checkpoint) => {
+                let staged = blobs.reopen(&self.staging, checkpoint).await?;
+                Ok(staged.map(|staged| self.reopened(staged)))
+            }
+        }
+    }
+
+    pub(super) fn hint(&self) -> UploadHint {
+        self.hint
     }
 
     /// Gives the bytes away.
@@ -189,4 +239,34 @@ impl Live {
             Bulk::Broken => Err(StoreError::Failed("the upload failed earlier".into())),
         }
     }
+}
+
+async fn staged_digests(staged: &mut dyn StagedBlob, sha512: bool) -> Result<Digests, StoreError> {
+    let mut digests = staged.finish().await?;
+    if sha512 && digests.sha512.is_none() {
+        digests.sha512 = Some(staged.sha512().await?);
+    }
+    Ok(digests)
+}
+
+/// A new staging area that begins with `bytes`.
+async fn staged_with(
+    blobs: &dyn BlobStore,
+    id: &StagingId,
+    hashers: Vec<Hasher>,
+    bytes: &[u8],
+) -> Result<Box<dyn StagedBlob>, StoreError> {
+    let mut staged = match blobs.stage(id, hashers.clone()).await {
+        Ok(staged) => staged,
+        // An area that a crash or a failure left before its row was written
+        // holds nothing that anybody was told to be kept.
+        Err(_) => {
+            blobs.discard(id).await?;
+            blobs.stage(id, hashers).await?
+        }
+    };
+    if !bytes.is_empty() {
+        staged.append(Bytes::copy_from_slice(bytes)).await?;
+    }
+    Ok(staged)
 }

@@ -13,13 +13,13 @@ use std::time::Duration;
 use oci::{ContentRange, Digest, Hasher, RepositoryName};
 use parking_lot::Mutex;
 use store::{
-    BlobStore, Checkpoint, Clock, StagingId, StoreError, Timestamp, UploadId, UploadRow,
+    BlobStore, Checkpoint, Clock, Digests, StagingId, StoreError, Timestamp, UploadId, UploadRow,
     UploadState, UploadStore,
 };
 use tokio::sync::OwnedMutexGuard;
 
 use super::id::IdClaims;
-use super::live::{HeldLimits, HeldTotal, Live};
+use super::live::{HeldLimits, HeldTotal, Keepsake, Live};
 use super::{Source, UploadHint, UploadIds};
 use crate::{Error, Settings};
 
@@ -65,6 +65,14 @@ pub(super) struct OpenUpload<'s> {
     slot: OwnedMutexGuard<Slot>,
 }
 
+/// An upload whose bytes are being published. Others wait for it as they wait
+/// for one that is written to.
+pub(super) struct Closing<'s> {
+    upload: OpenUpload<'s>,
+    hint: UploadHint,
+    keepsake: Keepsake,
+}
+
 /// Open uploads at once; more are told to come back later.
 const MAX_OPEN: usize = 65_536;
 
@@ -87,6 +95,11 @@ impl Sessions {
             checkpoint_every: settings.checkpoint_every_bytes,
             wait: settings.upload_wait,
         }
+    }
+
+    /// Uploads that this process has open.
+    pub(crate) fn count(&self) -> usize {
+        self.entries.lock().len()
     }
 
     /// A new id; nothing is written and nothing is kept.
@@ -281,7 +294,7 @@ impl Sessions {
     }
 }
 
-impl OpenUpload<'_> {
+impl<'s> OpenUpload<'s> {
     /// Bytes kept so far.
     pub(super) fn offset(&self) -> u64 {
         match &*self.slot {
@@ -312,7 +325,7 @@ impl OpenUpload<'_> {
                 Ok(None) => return Ok(received),
                 Err(error) => {
                     self.note().await?;
-                    return Err(Error::BodyFailed(error.to_string()));
+                    return Err(Error::BodyFailed(error));
                 }
             };
             received += chunk.len() as u64;
@@ -332,10 +345,7 @@ impl OpenUpload<'_> {
         let was_staged = live.is_staged();
         let result = live.append(&*self.sessions.blobs, chunk).await;
         let moved = !was_staged && live.is_staged();
-        if live.is_broken() {
-            // The next request goes on from the last checkpoint.
-            *self.slot = Slot::Unloaded;
-        }
+        self.unload_if_broken();
         result?;
         Ok(moved)
     }
@@ -344,45 +354,90 @@ impl OpenUpload<'_> {
     async fn note(&mut self) -> Result<(), Error> {
         let Slot::Live(live) = &mut *self.slot else { return Ok(()) };
         let result = live.checkpoint(false).await;
-        if live.is_broken() {
-            *self.slot = Slot::Unloaded;
-        }
+        self.unload_if_broken();
         if let Some(checkpoint) = result? {
             self.sessions.save(&self.id, &self.entry, open_state(&checkpoint)).await?;
         }
         Ok(())
     }
 
-    /// The bytes so far, for checking their digest.
-    pub(super) fn live(&mut self) -> Result<&mut Live, Error> {
+    /// After a failure the next request goes on from the last checkpoint.
+    fn unload_if_broken(&mut self) {
+        if matches!(&*self.slot, Slot::Live(live) if live.is_broken()) {
+            *self.slot = Slot::Unloaded;
+        }
+    }
+
+    /// The digests of all bytes so far.
+    pub(super) async fn digests(&mut self, algorithm: oci::Algorithm) -> Result<Digests, Error> {
+        let digests = self.live()?.digests(algorithm).await;
+        self.unload_if_broken();
+        Ok(digests?)
+    }
+
+    fn live(&mut self) -> Result<&mut Live, Error> {
         match &mut *self.slot {
             Slot::Live(live) => Ok(live),
             Slot::Unloaded | Slot::Ended => Err(Error::UploadUnknown(self.id.clone())),
         }
     }
 
-    /// Ends the session and gives its bytes away. The row that says how it
-    /// ended is the caller's to write.
-    pub(super) fn take(mut self) -> Result<Live, Error> {
-        let slot = std::mem::replace(&mut *self.slot, Slot::Ended);
-        self.sessions.forget(&self.id, &self.entry);
-        match slot {
+    /// Gives the bytes away to be published, which writes the row that says
+    /// how the session ended. Until then nobody else gets the upload: a second
+    /// PUT would find it empty.
+    pub(super) async fn close(mut self) -> Result<(Live, Closing<'s>), Error> {
+        let keepsake = self.live()?.keepsake().await;
+        self.unload_if_broken();
+        let keepsake = keepsake?;
+        let live = self.take()?;
+        let hint = live.hint();
+        Ok((live, Closing { upload: self, hint, keepsake }))
+    }
+
+    fn take(&mut self) -> Result<Live, Error> {
+        match std::mem::replace(&mut *self.slot, Slot::Ended) {
             Slot::Live(live) => Ok(*live),
             Slot::Unloaded | Slot::Ended => Err(Error::UploadUnknown(self.id.clone())),
         }
     }
 
     /// Ends the session and removes its bytes.
-    pub(super) async fn cancel(self) -> Result<(), Error> {
-        let (sessions, id, entry) = (self.sessions, self.id.clone(), self.entry.clone());
+    pub(super) async fn cancel(mut self) -> Result<(), Error> {
         let live = self.take()?;
-        sessions.save(&id, &entry, UploadState::Cancelled).await?;
+        self.sessions.forget(&self.id, &self.entry);
+        self.sessions.save(&self.id, &self.entry, UploadState::Cancelled).await?;
         let staged = live.is_staged().then(|| live.staging().clone());
         drop(live);
         if let Some(staging) = staged {
-            sessions.blobs.discard(&staging).await?;
+            self.sessions.blobs.discard(&staging).await?;
         }
         Ok(())
+    }
+}
+
+impl Closing<'_> {
+    /// The blob is published.
+    pub(super) fn succeeded(self) {
+        self.upload.sessions.forget(&self.upload.id, &self.upload.entry);
+    }
+
+    /// Publishing failed: the upload stands where it stood, so that the same
+    /// PUT can be sent again. Without its bytes it ends with the next look.
+    pub(super) async fn failed(self) {
+        let Self { mut upload, hint, keepsake } = self;
+        let sessions = upload.sessions;
+        let revived = match sessions.live(&upload.id, hint) {
+            Ok(live) => live.revived(&*sessions.blobs, keepsake).await,
+            Err(error) => Err(error),
+        };
+        match revived {
+            Ok(Some(live)) => *upload.slot = Slot::Live(Box::new(live)),
+            Ok(None) => sessions.forget(&upload.id, &upload.entry),
+            Err(error) => {
+                tracing::warn!(%error, upload = %upload.id, "an upload cannot go on");
+                sessions.forget(&upload.id, &upload.entry);
+            }
+        }
     }
 }
 

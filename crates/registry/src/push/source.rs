@@ -5,8 +5,14 @@ use bytes::Bytes;
 
 /// Why a body ended early.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct SourceError(pub String);
+pub enum SourceError {
+    /// The client fell silent; says for how long.
+    #[error("{0}")]
+    Stalled(String),
+    /// The client went away, or sent what is no body.
+    #[error("{0}")]
+    Broken(String),
+}
 
 /// A request body, chunk by chunk.
 #[async_trait]

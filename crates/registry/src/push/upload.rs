@@ -66,13 +66,19 @@ impl Registry {
         };
         receive(&mut upload, range, source).await?;
         let size = upload.offset();
-        let digests = upload.live()?.digests(digest.algorithm()).await?;
+        let digests = upload.digests(digest.algorithm()).await?;
         if let Err(mismatch) = verify(digest, &digests) {
             upload.cancel().await?;
             return Err(mismatch);
         }
-        let live = upload.take()?;
-        self.publish(granted.repository(), digests, size, live, Some(id.clone())).await
+        let (live, closing) = upload.close().await?;
+        let published =
+            self.publish(granted.repository(), digests, size, live, Some(id.clone())).await;
+        match published {
+            Ok(()) => closing.succeeded(),
+            Err(_) => closing.failed().await,
+        }
+        published
     }
 
     /// A whole blob in one request, without a session.
@@ -108,7 +114,7 @@ impl Registry {
         digest: Digest,
     ) -> Result<Digests, Error> {
         while let Some(chunk) =
-            source.chunk().await.map_err(|e| Error::BodyFailed(e.to_string()))?
+            source.chunk().await?
         {
             live.append(&*self.blobs, chunk).await?;
         }

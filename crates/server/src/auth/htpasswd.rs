@@ -179,7 +179,7 @@ fn parse(text: &str) -> HashMap<String, String> {
                  make one with `berth htpasswd -Bbn USER PASSWORD`"
             ),
             None => {
-                tracing::warn!(line = index + 1, "htpasswd: the line has no colon and is skipped")
+                tracing::warn!(line = index + 1, "htpasswd: the line has no colon and is skipped");
             }
         }
     }

@@ -71,10 +71,10 @@ pub(crate) fn origin(
     if !peer.is_none_or(|peer| trusted.iter().any(|network| network.contains(peer))) {
         return origin;
     }
-    if let Some(scheme) = forwarded(headers, "proto").or_else(|| first(text("x-forwarded-proto"))) {
-        if scheme == "http" || scheme == "https" {
-            origin.scheme = scheme;
-        }
+    if let Some(scheme) = forwarded(headers, "proto").or_else(|| first(text("x-forwarded-proto")))
+        && (scheme == "http" || scheme == "https")
+    {
+        origin.scheme = scheme;
     }
     if let Some(host) = forwarded(headers, "host").or_else(|| first(text("x-forwarded-host"))) {
         origin.authority = Some(host);

@@ -98,12 +98,13 @@ impl Source for RequestBody {
             match frame {
                 Err(_) => {
                     let seconds = self.stall.as_secs();
-                    return Err(SourceError(format!("no byte arrived for {seconds} s")));
+                    let text = format!("no byte arrived for {seconds} s");
+                    return Err(SourceError::Stalled(text));
                 }
                 Ok(None) => self.ended = true,
                 Ok(Some(Err(error))) => {
                     self.ended = true;
-                    return Err(SourceError(error.to_string()));
+                    return Err(SourceError::Broken(error.to_string()));
                 }
                 Ok(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) if !data.is_empty() => {

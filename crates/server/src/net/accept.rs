@@ -145,9 +145,9 @@ async fn serve_tls<H: Handler>(
             let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             let peer = Peer { address, tls: true };
             if http2 {
-                serve_http2(connections, stream, peer).await
+                serve_http2(connections, stream, peer).await;
             } else {
-                serve_http1(connections, stream, peer).await
+                serve_http1(connections, stream, peer).await;
             }
         }
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),

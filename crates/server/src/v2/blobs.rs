@@ -24,15 +24,22 @@ pub(crate) async fn get(
     digest: &Result<Digest, DigestError>,
 ) -> Result<Answer, Failure> {
     let digest = digest.as_ref().map_err(|error| broken_digest(error, ErrorCode::BlobUnknown))?;
-    let blob = registry.blob(granted, digest).await?;
+    // A HEAD asks for no content, so none is looked at.
+    let found = match call.is_head() {
+        true => Found { size: registry.blob_size(granted, digest).await?, blob: None },
+        false => {
+            let blob = registry.blob(granted, digest).await?;
+            Found { size: blob.size, blob: Some(blob) }
+        }
+    };
     let etag = digest.to_string();
     let answer = match weigh(call.headers, &etag) {
         Condition::Failed => return Err(Failure::precondition()),
         Condition::NotModified => Answer::status(StatusCode::NOT_MODIFIED),
-        Condition::Proceed => match wanted(call, &blob, &etag)? {
-            Wanted::Whole => whole(registry, call, &blob).await?,
-            Wanted::Part(range) => part(registry, call, &blob, range).await?,
-            Wanted::Parts(ranges) => parts(registry, call, &blob, &ranges).await?,
+        Condition::Proceed => match wanted(call, found.size, &etag)? {
+            Wanted::Whole => whole(registry, &found).await?,
+            Wanted::Part(range) => part(registry, &found, range).await?,
+            Wanted::Parts(ranges) => parts(registry, &found, &ranges).await?,
         },
     };
     Ok(answer
@@ -53,19 +60,27 @@ pub(crate) async fn delete(
     Ok(Answer::status(StatusCode::ACCEPTED))
 }
 
+/// A blob that is there.
+struct Found {
+    /// Bytes.
+    size: u64,
+    /// `None` if only its size was asked for.
+    blob: Option<Blob>,
+}
+
 enum Wanted {
     Whole,
     Part(ByteRange),
     Parts(Vec<ByteRange>),
 }
 
-fn wanted(call: &Call<'_>, blob: &Blob, etag: &str) -> Result<Wanted, Failure> {
+fn wanted(call: &Call<'_>, size: u64, etag: &str) -> Result<Wanted, Failure> {
     let Some(header) = call.header(&RANGE).filter(|_| range_applies(call.headers, etag)) else {
         return Ok(Wanted::Whole);
     };
-    match ByteRanges::parse(header, blob.size) {
+    match ByteRanges::parse(header, size) {
         RangeOutcome::Whole => Ok(Wanted::Whole),
-        RangeOutcome::Unsatisfiable => Err(Failure::unsatisfiable(blob.size)),
+        RangeOutcome::Unsatisfiable => Err(Failure::unsatisfiable(size)),
         RangeOutcome::Satisfiable(ranges) => match ranges.as_slice() {
             [one] => Ok(Wanted::Part(*one)),
             _ => Ok(Wanted::Parts(ranges)),
@@ -75,11 +90,9 @@ fn wanted(call: &Call<'_>, blob: &Blob, etag: &str) -> Result<Wanted, Failure> {
 
 const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
-async fn whole(registry: &Registry, call: &Call<'_>, blob: &Blob) -> Result<Answer, Failure> {
+async fn whole(registry: &Registry, found: &Found) -> Result<Answer, Failure> {
     let answer = Answer::ok().set(CONTENT_TYPE, OCTET_STREAM);
-    if call.is_head() {
-        return Ok(answer.length_only(blob.size));
-    }
+    let Some(blob) = &found.blob else { return Ok(answer.length_only(found.size)) };
     match registry.read_blob(blob, None).await? {
         BlobRead::Stream(stream) => Ok(answer.stream(stream, Some(blob.size))),
         BlobRead::Redirect(url) => Ok(redirect(&url)),
@@ -88,17 +101,14 @@ async fn whole(registry: &Registry, call: &Call<'_>, blob: &Blob) -> Result<Answ
 
 async fn part(
     registry: &Registry,
-    call: &Call<'_>,
-    blob: &Blob,
+    found: &Found,
     range: ByteRange,
 ) -> Result<Answer, Failure> {
     let ByteRange { start, end_inclusive } = range;
     let answer = Answer::status(StatusCode::PARTIAL_CONTENT)
         .set(CONTENT_TYPE, OCTET_STREAM)
-        .text(CONTENT_RANGE, format!("bytes {start}-{end_inclusive}/{}", blob.size));
-    if call.is_head() {
-        return Ok(answer.length_only(range.length()));
-    }
+        .text(CONTENT_RANGE, format!("bytes {start}-{end_inclusive}/{}", found.size));
+    let Some(blob) = &found.blob else { return Ok(answer.length_only(range.length())) };
     match registry.read_blob(blob, Some(range)).await? {
         BlobRead::Stream(stream) => Ok(answer.stream(stream, Some(range.length()))),
         BlobRead::Redirect(url) => Ok(redirect(&url)),
@@ -107,16 +117,13 @@ async fn part(
 
 async fn parts(
     registry: &Registry,
-    call: &Call<'_>,
-    blob: &Blob,
+    found: &Found,
     ranges: &[ByteRange],
 ) -> Result<Answer, Failure> {
-    let length = multipart::length(ranges, blob.size);
+    let length = multipart::length(ranges, found.size);
     let answer = Answer::status(StatusCode::PARTIAL_CONTENT)
         .text(CONTENT_TYPE, format!("multipart/byteranges; boundary={BOUNDARY}"));
-    if call.is_head() {
-        return Ok(answer.length_only(length));
-    }
+    let Some(blob) = &found.blob else { return Ok(answer.length_only(length)) };
     let mut streams: Vec<(ByteRange, ByteStream)> = Vec::with_capacity(ranges.len());
     for range in ranges {
         match registry.read_blob(blob, Some(*range)).await? {
@@ -124,7 +131,7 @@ async fn parts(
             BlobRead::Redirect(url) => return Ok(redirect(&url)),
         }
     }
-    Ok(answer.stream(Box::pin(Multipart::new(streams, blob.size)), Some(length)))
+    Ok(answer.stream(Box::pin(Multipart::new(streams, found.size)), Some(length)))
 }
 
 fn redirect(url: &str) -> Answer {

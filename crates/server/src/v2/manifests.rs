@@ -23,7 +23,7 @@ pub(crate) async fn get(
     call: &Call<'_>,
     reference: &Result<Reference, ReferenceError>,
 ) -> Result<Answer, Failure> {
-    let reference = reference.as_ref().map_err(|error| unreadable(error))?;
+    let reference = reference.as_ref().map_err(unreadable)?;
     let manifest = registry.manifest(granted, reference).await?;
     let digest = manifest.digest.to_string();
     let etag = format!("\"{digest}\"");
@@ -57,7 +57,7 @@ pub(crate) async fn put(
     let tags = tag_parameters(call, reference)?;
     let media_type = declared_type(call)?;
     let limit = registry.settings().manifest_max_bytes;
-    let bytes = body.collect(limit).await.map_err(|e| Error::BodyFailed(e.to_string()))?;
+    let bytes = body.collect(limit).await.map_err(Error::from)?;
     let bytes = bytes.ok_or(Error::ManifestTooLarge { limit })?;
     let pushed =
         registry.push_manifest(granted, reference, tags.clone(), media_type, bytes).await?;

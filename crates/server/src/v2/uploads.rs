@@ -86,7 +86,7 @@ pub(crate) async fn delete(
     id: &UploadId,
 ) -> Result<Answer, Failure> {
     registry.cancel_upload(granted, id).await?;
-    Ok(Answer::status(StatusCode::NO_CONTENT))
+    Ok(Answer::status(StatusCode::NO_CONTENT).text(DOCKER_UPLOAD_UUID, id.as_str()))
 }
 
 /// A mount that cannot be is an upload instead: `None`. Only a broken digest

@@ -61,6 +61,8 @@ mod tests {
         ManifestWalk {
             sha256: Digest::sha256(body.as_bytes()),
             sha512: None,
+            pulls: 0,
+            last_pulled: None,
             media_type: MediaType::parse(media_type).unwrap(),
             bytes: body.to_owned().into(),
             at: Timestamp::from_millis(0),

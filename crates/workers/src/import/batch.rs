@@ -1,7 +1,9 @@
 //! Gathers records into batches that the store takes in one transaction.
 
 use oci::{RepositoryName, Tag};
-use store::{ImportBatch, ImportStore, ImportedBlob, ImportedManifest, ImportedTag};
+use store::{
+    ImportBatch, ImportStore, ImportedBlob, ImportedManifest, ImportedTag, Timestamp,
+};
 
 use crate::WorkError;
 
@@ -20,9 +22,13 @@ pub(super) struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    pub(super) fn new(store: &'a dyn ImportStore, repository: RepositoryName) -> Self {
-        let open = ImportBatch { repository, blobs: vec![], manifests: vec![], tags: vec![] };
-        Self { store, open, bytes: 0, left_out: Vec::new() }
+    /// `at` is the time of the import.
+    pub(super) fn new(
+        store: &'a dyn ImportStore,
+        repository: RepositoryName,
+        at: Timestamp,
+    ) -> Self {
+        Self { store, open: empty(repository, at), bytes: 0, left_out: Vec::new() }
     }
 
     pub(super) async fn blob(&mut self, blob: ImportedBlob) -> Result<(), WorkError> {
@@ -62,15 +68,14 @@ impl<'a> Batches<'a> {
         if self.records() == 0 {
             return Ok(());
         }
-        let empty = ImportBatch {
-            repository: self.open.repository.clone(),
-            blobs: vec![],
-            manifests: vec![],
-            tags: vec![],
-        };
-        let full = std::mem::replace(&mut self.open, empty);
+        let next = empty(self.open.repository.clone(), self.open.at);
+        let full = std::mem::replace(&mut self.open, next);
         self.bytes = 0;
         self.left_out.extend(self.store.import(full).await?);
         Ok(())
     }
+}
+
+fn empty(repository: RepositoryName, at: Timestamp) -> ImportBatch {
+    ImportBatch { repository, at, blobs: vec![], manifests: vec![], tags: vec![] }
 }

@@ -52,7 +52,7 @@ pub(super) async fn import(
         import,
         name,
         shutdown,
-        batches: Batches::new(import.store.as_ref(), name.clone()),
+        batches: Batches::new(import.store.as_ref(), name.clone(), store::Clock::now(&store::SystemClock::new())),
         present: HashSet::new(),
         needed: Vec::new(),
         outcome: Outcome::default(),
@@ -95,17 +95,14 @@ impl Work<'_> {
     }
 
     async fn blob(&mut self, link: &LayerLink, blob: ImportedBlob) -> Result<(), WorkError> {
-        self.present.insert(link.named);
-        if link.named.algorithm() == Algorithm::Sha512 {
-            self.report("_layers", link.named, Problem::Sha512NameDropped(link.named));
-        }
-        // A blob with two names has two links.
-        if self.present.insert(blob.sha256) || link.named == blob.sha256 {
+        // A blob with two names has two links; the second adds the name only.
+        if self.present.insert(blob.sha256) {
             self.outcome.counts.blobs += 1;
             self.outcome.counts.bytes += blob.size;
-            self.batches.blob(blob).await?;
         }
-        Ok(())
+        self.present.insert(link.named);
+        let sha512 = Some(link.named).filter(|named| named.algorithm() == Algorithm::Sha512);
+        self.batches.blob(ImportedBlob { sha512, ..blob }).await
     }
 
     async fn manifests(&mut self) -> Result<(), WorkError> {
@@ -193,7 +190,7 @@ fn sound(sha256: Digest, file: BlobLook) -> Result<ImportedBlob, Problem> {
     let nothing = Digest::sha256(b"");
     match file.size == 0 && sha256 != nothing {
         true => Err(Problem::HashMismatch(nothing)),
-        false => Ok(ImportedBlob { sha256, size: file.size, key: file.key }),
+        false => Ok(ImportedBlob { sha256, sha512: None, size: file.size, key: file.key }),
     }
 }
 

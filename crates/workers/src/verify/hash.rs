@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use oci::{Algorithm, ByteRange, Digest, Hasher};
+use oci::{ByteRange, Digest, Hasher};
 use store::{BlobRead, BlobStore, ByteStream, StoreError, UnverifiedBlob};
 
 use super::Outcome;
@@ -24,20 +24,36 @@ pub(super) async fn check(
     shutdown: &Shutdown,
 ) -> Result<Outcome, WorkError> {
     let hashed = match open(blobs, blob).await {
-        Ok(None) => Ok(Digest::sha256(b"")),
-        Ok(Some(stream)) => match drain(stream, throttle, shutdown).await {
+        Ok(None) => Ok(hashers(blob)),
+        Ok(Some(stream)) => match drain(stream, hashers(blob), throttle, shutdown).await {
             Err(WorkError::Store(error)) => Err(error),
             other => Ok(other?),
         },
         Err(error) => Err(error),
     };
     Ok(match hashed {
-        Ok(digest) if digest == blob.sha256 => Outcome::Whole,
-        Ok(digest) => Outcome::Damaged(Problem::HashMismatch(digest)),
+        Ok(hashers) => judge(blob, hashers.into_iter().map(Hasher::finish)),
         // The store's word that what it holds is not what the metadata says.
         Err(StoreError::Damaged(_)) => Outcome::Damaged(Problem::NoBytes(blob.sha256)),
         Err(error) => Outcome::Unreadable(error.to_string()),
     })
+}
+
+/// One for each name of the blob.
+fn hashers(blob: &UnverifiedBlob) -> Vec<Hasher> {
+    let names = [Some(blob.sha256), blob.sha512].into_iter().flatten();
+    names.map(|name| Hasher::new(name.algorithm())).collect()
+}
+
+/// Compares the names with what the bytes hash to, in the order of [`hashers`].
+fn judge(blob: &UnverifiedBlob, mut found: impl Iterator<Item = Digest>) -> Outcome {
+    match (found.next(), blob.sha512, found.next()) {
+        (Some(sha256), ..) if sha256 != blob.sha256 => {
+            Outcome::Damaged(Problem::HashMismatch(sha256))
+        }
+        (_, Some(named), Some(sha512)) if named != sha512 => Outcome::Misnamed(named),
+        _ => Outcome::Whole,
+    }
 }
 
 /// `None` for an empty blob, of which there is no range to read.
@@ -56,10 +72,10 @@ async fn open(
 
 async fn drain(
     mut stream: ByteStream,
+    mut hashers: Vec<Hasher>,
     throttle: &mut Throttle,
     shutdown: &Shutdown,
-) -> Result<Digest, WorkError> {
-    let mut hasher = Hasher::new(Algorithm::Sha256);
+) -> Result<Vec<Hasher>, WorkError> {
     let mut waiting: Vec<Bytes> = Vec::new();
     let mut held = 0;
     loop {
@@ -71,19 +87,24 @@ async fn drain(
         }
         if is_last || held >= CHUNK {
             throttle.take(held, shutdown).await?;
-            hasher = update(hasher, std::mem::take(&mut waiting)).await?;
+            hashers = update(hashers, std::mem::take(&mut waiting)).await?;
             held = 0;
         }
         if is_last {
-            return Ok(hasher.finish());
+            return Ok(hashers);
         }
     }
 }
 
-async fn update(mut hasher: Hasher, chunks: Vec<Bytes>) -> Result<Hasher, StoreError> {
+async fn update(
+    mut hashers: Vec<Hasher>,
+    chunks: Vec<Bytes>,
+) -> Result<Vec<Hasher>, StoreError> {
     let work = move || {
-        chunks.iter().for_each(|chunk| hasher.update(chunk));
-        hasher
+        for hasher in &mut hashers {
+            chunks.iter().for_each(|chunk| hasher.update(chunk));
+        }
+        hashers
     };
     let ended = |error| StoreError::Failed(format!("hashing ended early: {error}"));
     tokio::task::spawn_blocking(work).await.map_err(ended)

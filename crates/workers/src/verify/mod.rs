@@ -82,6 +82,8 @@ struct Run<'a> {
 /// How a blob turned out.
 enum Outcome {
     Whole,
+    /// Whole, but this other name is not its own.
+    Misnamed(Digest),
     Damaged(Problem),
     Unreadable(String),
 }
@@ -113,6 +115,11 @@ impl Run<'_> {
                 self.report.verified += 1;
                 self.pending.push((blob.sha256, true));
                 None
+            }
+            Outcome::Misnamed(name) => {
+                self.report.verified += 1;
+                self.pending.extend([(blob.sha256, true), (name, false)]);
+                Some(Problem::WrongName(name))
             }
             Outcome::Damaged(problem) => {
                 self.pending.push((blob.sha256, false));

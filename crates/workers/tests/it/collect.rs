@@ -187,3 +187,15 @@ async fn bytes_that_cannot_be_removed_keep_their_tombstone() {
     let report = run(&house, REAL).await;
     assert_eq!((report.blobs, report.failed), (1, 0));
 }
+
+#[tokio::test]
+async fn what_was_just_imported_is_spared_however_old_its_files_are() {
+    let house = House::new();
+    let unneeded = plant::Plant::new(house.root()).layer("a", b"no manifest needs it");
+    crate::import::import(&house).await;
+    run(&house, REAL).await;
+    assert!(has_blob(&house, unneeded).await);
+    house.clock.advance(DAY);
+    run(&house, REAL).await;
+    assert!(!has_blob(&house, unneeded).await);
+}

@@ -283,3 +283,18 @@ async fn a_tag_pushed_by_sha512_is_exported_under_its_sha256() {
     let link = v2(&house, "repositories/a/_manifests/tags/strong/current/link");
     assert_eq!(fs::read_to_string(link).unwrap(), Digest::sha256(body.as_bytes()).to_string());
 }
+
+#[tokio::test]
+async fn a_sha512_layer_link_comes_back() {
+    let house = House::new();
+    let plant = Plant::new(house.root());
+    plant.layer_512("a", b"layer");
+    import(&house).await;
+    let before = snapshot::content(house.root());
+    let sha512 = Digest::of(Algorithm::Sha512, b"layer");
+    let link = v2(&house, &format!("repositories/a/_layers/sha512/{}/link", sha512.hex()));
+    fs::remove_file(&link).unwrap();
+    import(&house).await;
+    export(&house).await;
+    assert_eq!(snapshot::content(house.root()), before);
+}

@@ -92,7 +92,11 @@ impl House {
     }
 
     pub(crate) fn import(&self) -> Import {
-        Import { tree: self.tree.clone(), store: self.meta.clone(), settings: self.meta.clone() }
+        Import {
+            tree: self.tree.clone(),
+            store: self.meta.clone(),
+            settings: self.meta.clone(),
+        }
     }
 
     pub(crate) fn export(&self) -> Export {

@@ -272,6 +272,18 @@ async fn a_revision_named_by_sha512_is_found_by_it() {
 }
 
 #[tokio::test]
+async fn a_blob_with_a_sha512_link_has_both_names_and_counts_once() {
+    let house = House::new();
+    let plant = Plant::new(house.root());
+    let digest = plant.layer_512("a", b"layer");
+    let report = import(&house).await;
+    assert_eq!((report.counts.blobs, report.counts.bytes, report.findings.total()), (1, 5, 0));
+    let sha512 = Digest::of(Algorithm::Sha512, b"layer");
+    let blob = house.meta.blob(&name("a"), &sha512).await.unwrap().unwrap();
+    assert_eq!((blob.sha256, blob.verified), (digest, false));
+}
+
+#[tokio::test]
 async fn importing_twice_changes_nothing() {
     let house = House::new();
     hazards(&house);

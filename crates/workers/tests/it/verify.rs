@@ -3,7 +3,7 @@
 use std::fs;
 use std::num::NonZeroU64;
 
-use oci::Digest;
+use oci::{Algorithm, Digest};
 use store::{ContentStore, ImportStore};
 use tokio::sync::watch;
 use workers::verify::{self, Verify, VerifyReport};
@@ -96,4 +96,23 @@ async fn a_rate_is_kept() {
     verify::run(&verify, &Silent, &Shutdown::never()).await.unwrap();
     // The house's clock stands still, so every blob pays for all before it: 0+1+2+3+4 seconds.
     assert_eq!(began.elapsed().as_secs(), 10);
+}
+
+#[tokio::test]
+async fn a_sha512_name_is_dropped_if_the_bytes_are_others() {
+    let house = House::new();
+    let plant = Plant::new(house.root());
+    let blob = plant.layer_512("a", b"layer");
+    let other = plant.layer("a", b"other layer");
+    let wrong = Digest::of(Algorithm::Sha512, b"something else");
+    plant.link("a", "_layers", &wrong, &other.to_string());
+    import(&house).await;
+    let report = run(&house).await;
+    assert_eq!((report.verified, report.findings.damaged), (2, 1));
+    assert_eq!(report.findings.kept[0].problem, Problem::WrongName(wrong));
+    let sha512 = Digest::of(Algorithm::Sha512, b"layer");
+    let found = house.meta.blob(&name("a"), &sha512).await.unwrap().unwrap();
+    assert_eq!((found.sha256, found.verified), (blob, true));
+    assert!(house.meta.blob(&name("a"), &wrong).await.unwrap().is_none());
+    assert!(house.meta.blob(&name("a"), &other).await.unwrap().unwrap().verified);
 }

@@ -1,7 +1,7 @@
 //! How SQLite finds rows: by index, never by reading a whole table.
 
 use super::super::{
-    content, import, liveness, manifest, mount, presence, repository, settings, tag, unlink,
+    content, counter, import, liveness, manifest, mount, presence, repository, settings, tag, unlink,
     upload, walk,
 };
 use super::*;
@@ -11,7 +11,9 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("manifest by tag", content::MANIFEST_BY_TAG),
     ("manifest by digest", content::MANIFEST_BY_DIGEST),
     ("blob by digest", content::BLOB),
+    ("blob size", content::BLOB_SIZE),
     ("blob state", content::BLOB_STATE),
+    ("add tag pulls", counter::ADD_TAG),
     ("repositories page", content::REPOSITORIES),
     ("tags page", content::TAGS),
     ("referrers", content::REFERRERS),
@@ -41,6 +43,8 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("unverified", import::UNVERIFIED),
     ("note good", import::NOTE_GOOD),
     ("note bad", import::NOTE_BAD),
+    ("add name", import::ADD_NAME),
+    ("drop name", import::DROP_NAME),
     ("walk repositories", walk::REPOSITORIES),
     ("walk links", walk::LINKS),
     ("walk manifests", walk::MANIFESTS),

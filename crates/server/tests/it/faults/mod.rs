@@ -1,0 +1,5 @@
+//! Stores that fail: nothing is acknowledged that is not there.
+
+mod full;
+mod push;
+mod stuck;

@@ -1,0 +1,12 @@
+//! HTTP over real sockets and real stores: what a client outside cannot arrange.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod faults;
+mod v2;

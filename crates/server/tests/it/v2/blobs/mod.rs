@@ -1,0 +1,3 @@
+//! `/v2/<name>/blobs/<digest>`.
+
+mod get;

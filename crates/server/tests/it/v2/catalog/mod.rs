@@ -1,0 +1,3 @@
+//! `/v2/_catalog`.
+
+mod list;

@@ -1,0 +1,3 @@
+//! `/v2/<name>/tags/list`.
+
+mod list;

@@ -1,0 +1,6 @@
+//! `/v2/<name>/blobs/uploads/…`.
+
+mod concurrent;
+mod finish;
+mod ids;
+mod resume;

@@ -1,0 +1,46 @@
+//! Upload rows that fail when told to.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use store::{StoreError, Timestamp, UploadId, UploadRow, UploadStore};
+
+use crate::Faults;
+
+/// Another store of uploads, with failures.
+pub struct FailingUploads {
+    inner: Arc<dyn UploadStore>,
+    faults: Faults,
+}
+
+impl FailingUploads {
+    /// `inner`, failing as `faults` says.
+    pub fn new(inner: Arc<dyn UploadStore>, faults: Faults) -> Self {
+        Self { inner, faults }
+    }
+}
+
+#[async_trait]
+impl UploadStore for FailingUploads {
+    async fn upload(&self, id: &UploadId) -> Result<Option<UploadRow>, StoreError> {
+        self.faults.around("upload", self.inner.upload(id)).await
+    }
+
+    async fn save_uploads(&self, rows: Vec<UploadRow>) -> Result<(), StoreError> {
+        self.faults.around("save_uploads", self.inner.save_uploads(rows)).await
+    }
+
+    async fn stale_uploads(
+        &self,
+        open_before: Timestamp,
+        ended_before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<UploadRow>, StoreError> {
+        let work = self.inner.stale_uploads(open_before, ended_before, limit);
+        self.faults.around("stale_uploads", work).await
+    }
+
+    async fn remove_uploads(&self, ids: Vec<UploadId>) -> Result<(), StoreError> {
+        self.faults.around("remove_uploads", self.inner.remove_uploads(ids)).await
+    }
+}
