@@ -15,6 +15,7 @@ mod connection;
 mod content;
 mod counter;
 mod failure;
+mod file_system;
 mod import;
 mod liveness;
 mod manifest;

@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use crate::answer::Answer;
 use crate::auth::credentials;
-use crate::call::Call;
+use crate::call::{Call, origin_of};
 use crate::failure::Failure;
 use crate::http::body::Body;
 use crate::http::query::Query;
@@ -60,7 +60,11 @@ struct Notes {
 impl App {
     async fn answer(&self, request: Request<Incoming>, peer: Peer, busy: Busy) -> Response<Body> {
         let began = self.clock.elapsed();
-        let (parts, incoming) = request.into_parts();
+        let (mut parts, incoming) = request.into_parts();
+        // HTTP/2 and absolute request targets name the host in the URI.
+        if let Some(host) = parts.uri.authority().and_then(|a| a.as_str().parse().ok()) {
+            parts.headers.insert(header::HOST, host);
+        }
         let route = Route::parse(parts.uri.path(), &self.settings.prefix);
         let handler = route.handler();
         self.metrics.begin(handler);
@@ -78,9 +82,8 @@ impl App {
         );
         let responding = self.respond(&parts, peer, &route, &mut body, &mut notes);
         let result = responding.instrument(span.clone()).await;
-        let challenge = self.authenticator.challenge();
         let answer = result.unwrap_or_else(|failure| {
-            let failure = failure.challenge(challenge.as_deref());
+            let failure = failure.challenge(self.authenticator.challenge().as_deref());
             notes.error =
                 Some((failure.code(), failure.message().to_owned(), failure.cause.clone()));
             failure.into_answer()
@@ -126,7 +129,7 @@ impl App {
         if !failed && (!self.settings.access_log || matches!(route, Route::Probe(_))) {
             return None;
         }
-        let origin = Call::origin_of(&parts.headers, peer.address, peer.tls, &self.settings);
+        let origin = origin_of(&parts.headers, peer, &self.settings);
         let text = |name| {
             parts
                 .headers
@@ -190,7 +193,7 @@ impl App {
             headers: &parts.headers,
             query: Query::parse(parts.uri.query()),
             caller,
-            origin: Call::origin_of(&parts.headers, peer.address, peer.tls, &self.settings),
+            peer,
             settings: &self.settings,
         };
         self.dispatch(&registry, route, &call, body).await

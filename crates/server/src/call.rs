@@ -9,6 +9,7 @@ use store::UploadId;
 use crate::failure::Failure;
 use crate::http::forwarded::{self, Origin};
 use crate::http::query::Query;
+use crate::net::Peer;
 use crate::settings::{BaseUrl, Settings};
 
 /// Kept readable in `last=` of links; the original does the same.
@@ -20,7 +21,7 @@ pub(crate) struct Call<'r> {
     pub headers: &'r HeaderMap,
     pub query: Query<'r>,
     pub caller: Caller,
-    pub origin: Origin,
+    pub peer: Peer,
     pub settings: &'r Settings,
 }
 
@@ -55,12 +56,16 @@ impl Call<'_> {
     /// A URL of this registry, in the form the operator wants.
     pub(crate) fn url(&self, path: &str) -> String {
         let prefix = &self.settings.prefix;
-        match (&self.settings.base_url, &self.origin.authority) {
-            (BaseUrl::Fixed(host), _) => format!("{host}{prefix}{path}"),
-            (BaseUrl::FromRequest, Some(authority)) => {
-                format!("{}://{authority}{prefix}{path}", self.origin.scheme)
+        match &self.settings.base_url {
+            BaseUrl::Fixed(host) => format!("{host}{prefix}{path}"),
+            BaseUrl::Relative => format!("{prefix}{path}"),
+            BaseUrl::FromRequest => {
+                let origin = origin_of(self.headers, self.peer, self.settings);
+                match origin.authority {
+                    Some(authority) => format!("{}://{authority}{prefix}{path}", origin.scheme),
+                    None => format!("{prefix}{path}"),
+                }
             }
-            (BaseUrl::Relative | BaseUrl::FromRequest, _) => format!("{prefix}{path}"),
         }
     }
 
@@ -74,14 +79,9 @@ impl Call<'_> {
         let n = n.map(|n| format!("&n={n}")).unwrap_or_default();
         format!("<{}{path}?last={last}{n}>; rel=\"next\"", self.settings.prefix)
     }
+}
 
-    /// Reads who the client is by what proxies say.
-    pub(crate) fn origin_of(
-        headers: &HeaderMap,
-        peer: Option<std::net::IpAddr>,
-        tls: bool,
-        settings: &Settings,
-    ) -> Origin {
-        forwarded::origin(headers, peer, tls, &settings.trusted_proxies)
-    }
+/// Where a request came from and which address it asked, by what trusted proxies say.
+pub(crate) fn origin_of(headers: &HeaderMap, peer: Peer, settings: &Settings) -> Origin {
+    forwarded::origin(headers, peer.address, peer.tls, &settings.trusted_proxies)
 }

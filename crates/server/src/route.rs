@@ -128,7 +128,9 @@ impl Route {
             Self::Manifest(..) => (&["GET", "HEAD"], &["GET", "HEAD", "PUT", "DELETE"]),
             Self::Blob(..) => (&["GET", "HEAD"], &["GET", "HEAD", "DELETE"]),
             Self::Uploads(_) => (&[], &["POST"]),
-            Self::Upload(..) => (&["GET"], &["GET", "PATCH", "PUT", "DELETE"]),
+            Self::Upload(..) => {
+                (&["GET", "HEAD"], &["GET", "HEAD", "PATCH", "PUT", "DELETE"])
+            }
             Self::Root
             | Self::BaseWithoutSlash
             | Self::Base

@@ -118,8 +118,9 @@ pub struct StagingRecord {
 /// Keeps content-addressed bytes.
 #[async_trait]
 pub trait BlobStore: Send + Sync + 'static {
-    /// Opens a new, empty staging area. `hashers` are the hash states to carry
-    /// along: fresh ones, sha256 first.
+    /// Opens an empty staging area. `hashers` are the hash states to carry
+    /// along: fresh ones, sha256 first. An area of that name that a crash left
+    /// behind is emptied: nobody noted a point in it to go on from.
     async fn stage(
         &self,
         id: &StagingId,
@@ -127,7 +128,8 @@ pub trait BlobStore: Send + Sync + 'static {
     ) -> Result<Box<dyn StagedBlob>, StoreError>;
 
     /// Opens a staging area again and cuts it back to the checkpoint. `None` if
-    /// it is gone or holds fewer bytes than the checkpoint says.
+    /// it is gone or holds fewer bytes than the checkpoint says; it is gone too
+    /// once a sync of it has failed.
     async fn reopen(
         &self,
         id: &StagingId,
@@ -163,8 +165,21 @@ pub trait StagedBlob: Send {
     /// may only be dropped and opened again from its last checkpoint.
     async fn append(&mut self, chunk: Bytes) -> Result<(), StoreError>;
 
+    /// The newest point that hashing and writing have both passed on their way,
+    /// for noting it while bytes flow: from it an upload can go on after a
+    /// crash of the process. Waits for nothing, so it lies some buffers behind
+    /// [`StagedBlob::offset`]. `None` before the first such point, after each
+    /// [`StagedBlob::checkpoint`] until there is a newer one, and for ever
+    /// where a store knows no such points.
+    fn passed(&self) -> Option<Checkpoint> {
+        None
+    }
+
     /// Waits until everything appended is hashed and written and makes the
     /// data survive a crash of the process; with `durable` also a power cut.
+    ///
+    /// If the sync behind `durable` fails the staging area is removed: the
+    /// kernel may forget bytes that it could not write and call the file clean.
     async fn checkpoint(&mut self, durable: bool) -> Result<Checkpoint, StoreError>;
 
     /// Waits for all bytes and returns their digests.
@@ -175,8 +190,8 @@ pub trait StagedBlob: Send {
     async fn sha512(&mut self) -> Result<Digest, StoreError>;
 
     /// Gives the bytes their final place. Durable on return: file, name and
-    /// every directory that was made. The staging area is gone afterwards; if
-    /// this fails it still exists.
+    /// every directory that was made. The staging area is gone afterwards, and
+    /// also if a sync failed; after any other failure it still exists.
     async fn publish(self: Box<Self>, slot: &BlobSlot) -> Result<BlobKey, StoreError>;
 
     /// The first `limit` bytes, for keeping a small blob elsewhere. Call after

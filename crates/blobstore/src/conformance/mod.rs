@@ -24,6 +24,8 @@ pub async fn all(store: Arc<dyn BlobStore>) {
     digests::of_whole_uploads_are_right_around_buffer_edges(store).await;
     digests::of_sha512_are_right_hinted_or_read_back(store).await;
     resuming::goes_on_from_any_offset(store).await;
+    resuming::goes_on_from_points_that_it_passed(store).await;
+    resuming::begins_anew_where_no_point_was_noted(store).await;
     resuming::cuts_what_came_after_the_checkpoint(store).await;
     resuming::waits_for_a_writer_that_was_cut_off(store).await;
     resuming::finds_nothing_where_nothing_is(store).await;

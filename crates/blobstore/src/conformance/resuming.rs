@@ -1,12 +1,17 @@
 //! Uploads that stop and go on.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use oci::{Digest, Hasher};
-use store::{BlobStore, Checkpoint};
+use store::{BlobStore, Checkpoint, StagedBlob};
 
 use super::material::{append, assert_holds, content, id, sha256, slot, stage};
 
 const MIB: usize = 1 << 20;
+
+/// For work that takes milliseconds, on a machine that has other work.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn goes_on_from_any_offset(store: &dyn BlobStore) {
     let bytes = content("resume", 4 * MIB + 1234);
@@ -55,6 +60,69 @@ fn saved(checkpoint: &Checkpoint) -> Checkpoint {
         offset: checkpoint.offset,
         hashers: checkpoint.hashers.iter().map(restore).collect(),
     }
+}
+
+/// The first point after `offset`. It is told without waiting, so this asks
+/// until the store has come there.
+async fn passed_beyond(staged: &dyn StagedBlob, offset: u64) -> Checkpoint {
+    let asking = async {
+        loop {
+            if let Some(point) = staged.passed().filter(|point| point.offset > offset) {
+                return point;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.expect("a point that was passed")
+}
+
+pub(super) async fn goes_on_from_points_that_it_passed(store: &dyn BlobStore) {
+    let bytes = content("passed", 9 * MIB + 77);
+    let mut staged = stage(store, "passed").await;
+    append(staged.as_mut(), &bytes.slice(..100), 100).await;
+    assert!(staged.passed().is_none(), "nothing was written yet");
+    append(staged.as_mut(), &bytes.slice(100..5 * MIB + 5), 300_000).await;
+    let first = passed_beyond(staged.as_ref(), 0).await;
+    assert!(first.offset <= staged.offset());
+    assert_eq!(first.hashers.len(), 1);
+    let full = staged.checkpoint(false).await.expect("a checkpoint");
+    assert!(staged.passed().is_none(), "the checkpoint is newer");
+    append(staged.as_mut(), &bytes.slice(5 * MIB + 5..9 * MIB), 300_000).await;
+    let second = passed_beyond(staged.as_ref(), full.offset).await;
+    // The rest is lost, as in a crash.
+    drop(staged);
+
+    for from in [second, first] {
+        let mut staged = store
+            .reopen(&id("passed"), saved(&from))
+            .await
+            .expect("an opened area")
+            .expect("an area that is there");
+        assert_eq!(staged.offset(), from.offset);
+        let rest = usize::try_from(from.offset).expect("a small offset");
+        append(staged.as_mut(), &bytes.slice(rest..), MIB).await;
+        assert_eq!(staged.finish().await.expect("digests").sha256, Digest::sha256(&bytes));
+    }
+}
+
+pub(super) async fn begins_anew_where_no_point_was_noted(store: &dyn BlobStore) {
+    let mut staged = stage(store, "anew").await;
+    append(staged.as_mut(), &content("anew-wrong", 3 * MIB), MIB).await;
+    staged.checkpoint(true).await.expect("a checkpoint");
+    drop(staged);
+
+    let bytes = content("anew", MIB + 3);
+    let mut staged = stage(store, "anew").await;
+    assert_eq!(staged.offset(), 0);
+    append(staged.as_mut(), &bytes, MIB).await;
+    assert_eq!(staged.finish().await.expect("digests").sha256, Digest::sha256(&bytes));
+    let key = staged.publish(&slot(&bytes, "anew", true)).await.expect("a key");
+    assert_holds(store, &key, &bytes).await;
+    let beyond = super::material::range(0, bytes.len() + 1);
+    super::material::assert_damaged(
+        super::material::read(store, &key, beyond).await,
+        "bytes of the area before",
+    );
 }
 
 pub(super) async fn cuts_what_came_after_the_checkpoint(store: &dyn BlobStore) {

@@ -1,4 +1,5 @@
-//! Page-aligned buffers of 1 MiB, bounded over all uploads.
+//! Page-aligned buffers, bounded over all uploads: large ones from a common
+//! stock, and a small one for an upload that finds none.
 //!
 //! They are anonymous maps, not heap memory: aligned as direct writes want
 //! it, and given back to the system for certain when the last upload ends.
@@ -9,8 +10,12 @@ use std::sync::Arc;
 use memmap2::MmapMut;
 use parking_lot::Mutex;
 
-/// Bytes in a buffer.
+/// Bytes in a buffer of the common stock.
 pub(super) const SIZE: usize = 1 << 20;
+
+/// Bytes in a buffer that an upload gets beyond the stock. Hundreds of uploads
+/// may have one.
+const SMALL: usize = 128 << 10;
 
 /// What direct writes must be multiples of; no smaller than any page or sector
 /// that matters here.
@@ -35,7 +40,8 @@ struct Pool {
 pub(super) struct Buffer {
     /// Gone only while dropping.
     map: Option<MmapMut>,
-    buffers: Arc<Buffers>,
+    /// Where it goes back to, if it is of the stock.
+    stock: Option<Arc<Buffers>>,
 }
 
 /// Says that somebody uploads, so that returned buffers are worth keeping.
@@ -54,30 +60,18 @@ impl Buffers {
         User(Arc::clone(self))
     }
 
-    /// A buffer, if fewer than the limit are lent.
+    /// A buffer of the stock, if there is one.
     pub(super) fn try_take(self: &Arc<Self>) -> io::Result<Option<Buffer>> {
-        self.take_below(self.limit)
-    }
-
-    /// A buffer in any case: for one who holds none and could not go on.
-    pub(super) fn take(self: &Arc<Self>) -> io::Result<Buffer> {
-        match self.take_below(usize::MAX)? {
-            Some(buffer) => Ok(buffer),
-            None => Err(io::ErrorKind::OutOfMemory.into()),
-        }
-    }
-
-    fn take_below(self: &Arc<Self>, limit: usize) -> io::Result<Option<Buffer>> {
         let kept = {
             let mut pool = self.pool.lock();
-            if pool.lent >= limit {
+            if pool.lent >= self.limit {
                 return Ok(None);
             }
             pool.lent += 1;
             pool.free.pop()
         };
         // From here on the loan is counted; dropping `buffer` gives it back.
-        let mut buffer = Buffer { map: kept, buffers: Arc::clone(self) };
+        let mut buffer = Buffer { map: kept, stock: Some(Arc::clone(self)) };
         if buffer.map.is_none() {
             buffer.map = Some(MmapMut::map_anon(SIZE)?);
         }
@@ -86,12 +80,17 @@ impl Buffers {
 }
 
 impl Buffer {
-    /// All of its [`SIZE`] bytes.
+    /// A small one beyond the stock: for one who holds none and could not go on.
+    pub(super) fn small() -> io::Result<Self> {
+        Ok(Self { map: Some(MmapMut::map_anon(SMALL)?), stock: None })
+    }
+
+    /// All of its bytes.
     pub(super) fn bytes(&self) -> &[u8] {
         self.map.as_deref().unwrap_or_default()
     }
 
-    /// All of its [`SIZE`] bytes, to be filled.
+    /// All of its bytes, to be filled.
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
         self.map.as_deref_mut().unwrap_or_default()
     }
@@ -99,9 +98,10 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let mut pool = self.buffers.pool.lock();
+        let Some(stock) = &self.stock else { return };
+        let mut pool = stock.pool.lock();
         pool.lent -= 1;
-        if pool.users > 0 && pool.free.len() + pool.lent < self.buffers.limit {
+        if pool.users > 0 {
             pool.free.extend(self.map.take());
         }
     }
@@ -118,6 +118,9 @@ impl Drop for User {
     }
 }
 
+// A part is a whole number of blocks, or the next one would not begin with one.
+const _: () = assert!(SIZE.is_multiple_of(BLOCK) && SMALL.is_multiple_of(BLOCK));
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,10 +134,11 @@ mod tests {
         assert_eq!(first.bytes().as_ptr() as usize % BLOCK, 0);
         assert_eq!(second.bytes().len(), SIZE);
         assert!(buffers.try_take().unwrap().is_none());
-        let own = buffers.take().unwrap();
+        let own = Buffer::small().unwrap();
+        assert_eq!(own.bytes().len(), SMALL);
         drop((first, second, own));
         assert_eq!(buffers.pool.lock().lent, 0);
-        assert!((1..=2).contains(&buffers.pool.lock().free.len()));
+        assert_eq!(buffers.pool.lock().free.len(), 2);
         drop(user);
         assert!(buffers.pool.lock().free.is_empty());
     }

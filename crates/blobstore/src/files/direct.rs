@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::buffer::{BLOCK, Buffers};
+use super::buffer::{BLOCK, Buffer};
 use super::layout::Layout;
 
 /// Name of the file that is written to find out; no staging id has a dot.
@@ -28,15 +28,26 @@ pub(super) fn probe(layout: &Layout) -> bool {
 
 fn write_block(path: &Path) -> io::Result<()> {
     drop(File::create(path)?);
-    let buffer = Buffers::new(1).take()?;
+    let buffer = Buffer::small()?;
     let block = buffer.bytes().get(..BLOCK).unwrap_or_default();
     open(path)?.write_all_at(block, 0)
 }
 
 /// Opens an existing file for direct writes.
 pub(super) fn open(path: &Path) -> io::Result<File> {
+    options().open(path)
+}
+
+/// Makes a new file for direct writes.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    options().create_new(true).open(path)
+}
+
+fn options() -> OpenOptions {
     let flags = i32::try_from(OFlags::DIRECT.bits()).unwrap_or_default();
-    OpenOptions::new().write(true).custom_flags(flags).open(path)
+    let mut options = OpenOptions::new();
+    options.write(true).custom_flags(flags);
+    options
 }
 
 /// Whether an error says that a direct write was not acceptable as it stood

@@ -27,6 +27,18 @@ pub(super) struct Part {
     pub(super) length: usize,
 }
 
+impl Part {
+    /// Whether the buffer is filled; the next part then begins with a block of its own.
+    pub(super) fn is_full(&self) -> bool {
+        self.length == self.buffer.bytes().len()
+    }
+
+    /// Offset in the blob after the last byte.
+    pub(super) fn end(&self) -> u64 {
+        self.at + self.length as u64
+    }
+}
+
 /// What a lane does with each part.
 pub(super) trait Work: Send + 'static {
     /// Deals with the next part.

@@ -17,6 +17,7 @@ mod listing;
 mod options;
 mod pipe;
 mod place;
+mod points;
 mod put;
 mod read;
 mod remove;

@@ -22,16 +22,16 @@ pub struct FilesOptions {
     /// Whether large writes go around the page cache.
     pub direct: DirectIo,
     /// Buffers of 1 MiB that all uploads together may fill. An upload that finds
-    /// none left goes on with a single one of its own.
+    /// none left goes on with a single one of 128 KiB.
     pub buffers: usize,
 }
 
 impl FilesOptions {
     /// The defaults for a root: staging in `berth/staging` below it, direct
-    /// writes where possible, 48 buffers.
+    /// writes where possible, 24 buffers.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         let staging = root.join("berth/staging");
-        Self { root, staging, direct: DirectIo::Auto, buffers: 48 }
+        Self { root, staging, direct: DirectIo::Auto, buffers: 24 }
     }
 }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use oci::Hasher;
 use rustix::fs::Advice;
-use store::StoreError;
+use store::{Checkpoint, StoreError};
 
-use super::buffer::{BLOCK, SIZE};
+use super::buffer::BLOCK;
 use super::direct;
 use super::failure::While;
 use super::lane::{Lane, Part, Work};
 use super::lease::Lease;
+use super::points::Points;
 
 /// Parts of one upload that may be open at a time.
 const DEPTH: usize = 8;
@@ -28,6 +29,7 @@ const FLUSH: u64 = 8 << 20;
 pub(super) struct Pipe {
     hash: Arc<Lane<Hashing>>,
     write: Arc<Lane<Writing>>,
+    points: Arc<Points>,
 }
 
 /// The file of an upload.
@@ -46,6 +48,7 @@ pub(super) struct Target {
 #[derive(Debug)]
 struct Hashing {
     hashers: Vec<Hasher>,
+    points: Arc<Points>,
 }
 
 #[derive(Debug)]
@@ -54,16 +57,23 @@ struct Writing {
     /// For direct writes; opened for the first full buffer, so that small uploads do without.
     direct: Option<File>,
     flushed: u64,
+    points: Arc<Points>,
     /// Nobody else may open the file while a write may be under way.
     _lease: Arc<Lease>,
 }
 
 impl Pipe {
     pub(super) fn new(target: Target, hashers: Vec<Hasher>, lease: Arc<Lease>) -> Self {
-        Self {
-            hash: Lane::new(Hashing { hashers }),
-            write: Lane::new(Writing { target, direct: None, flushed: 0, _lease: lease }),
-        }
+        let points = Arc::new(Points::default());
+        let hashing = Hashing { hashers, points: Arc::clone(&points) };
+        let writing = Writing {
+            target,
+            direct: None,
+            flushed: 0,
+            points: Arc::clone(&points),
+            _lease: lease,
+        };
+        Self { hash: Lane::new(hashing), write: Lane::new(writing), points }
     }
 
     /// Sends a part on its way.
@@ -77,6 +87,16 @@ impl Pipe {
     pub(super) async fn room(&self) -> Result<(), StoreError> {
         self.write.until(DEPTH - 1).await?;
         self.hash.until(DEPTH - 1).await
+    }
+
+    /// The newest end of a full buffer that is hashed and written.
+    pub(super) fn passed(&self) -> Option<Checkpoint> {
+        self.points.newest()
+    }
+
+    /// Forgets the points so far: the caller knows a newer one.
+    pub(super) fn forget_points(&self) {
+        self.points.clear();
     }
 
     /// Waits until all parts are hashed and written; the hash states then.
@@ -102,18 +122,23 @@ impl Work for Hashing {
         for hasher in &mut self.hashers {
             hasher.update(fresh);
         }
+        if part.is_full() {
+            self.points.hashed(part.end(), &self.hashers);
+        }
         Ok(())
     }
 }
 
 impl Work for Writing {
     fn part(&mut self, part: &Part) -> Result<(), StoreError> {
-        let written = match self.target.direct && part.length == SIZE {
+        let written = match self.target.direct && part.is_full() {
             true => self.write_directly(part),
             false => self.write_cached(part),
         };
         let Target { path, root, .. } = &self.target;
-        written.doing("writing", path, root)
+        written.doing("writing", path, root)?;
+        self.points.written(part.end());
+        Ok(())
     }
 }
 
@@ -139,7 +164,7 @@ impl Writing {
     fn write_cached(&mut self, part: &Part) -> io::Result<()> {
         let fresh = part.buffer.bytes().get(part.known..part.length).unwrap_or_default();
         self.target.file.write_all_at(fresh, part.at + part.known as u64)?;
-        self.flush(part.at + part.length as u64);
+        self.flush(part.end());
         Ok(())
     }
 
@@ -171,6 +196,3 @@ pub(super) fn tail(
     file.read_exact_at(&mut tail, offset - length).doing("reading", path, root)?;
     Ok(tail)
 }
-
-// A part is a whole number of blocks, or the next one would not begin with one.
-const _: () = assert!(SIZE.is_multiple_of(BLOCK));

@@ -1,6 +1,7 @@
 //! Taking a place in the tree: never one that is taken already, and durable.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -23,14 +24,27 @@ pub(super) struct Places {
     durable: Mutex<HashSet<u8>>,
 }
 
+/// How far the file that asks for a place is on its way to the disk. A name may
+/// reach the disk before it is asked to; there must be no bytes behind it missing.
+#[derive(Debug)]
+pub(super) enum Written {
+    /// Synced.
+    Synced,
+    /// Written around the page cache. What the file system keeps about the file
+    /// is not synced: one commit of its log will do for that and for the name.
+    Direct(File),
+}
+
 impl Places {
-    /// Renames a synced file to a place for `slot` and syncs the name. The
-    /// digest's own place is used if the slot allows it and nothing is there.
+    /// Renames a file to a place for `slot` and syncs the name, and before it
+    /// the file where that is still to be done. The digest's own place is used
+    /// if the slot allows it and nothing is there.
     pub(super) fn take(
         &self,
         layout: &Layout,
         from: &Path,
         slot: &BlobSlot,
+        written: &Written,
     ) -> Result<BlobKey, StoreError> {
         if slot.sha256.algorithm() != Algorithm::Sha256 {
             let text = format!("a blob is kept under its sha256, not {}", slot.sha256);
@@ -40,6 +54,7 @@ impl Places {
         let beside = layout::key(&slot.sha256, Some(&slot.unique));
         for key in own.into_iter().chain([beside]) {
             if self.take_key(layout, from, slot, &key)? {
+                self.settle(layout, slot, &key, written)?;
                 return Ok(key);
             }
         }
@@ -61,10 +76,7 @@ impl Places {
             let directory = path.parent().unwrap_or(root);
             self.make(directory, fan).doing("making directory", directory, root)?;
             match rename_new(from, &path) {
-                Ok(()) => {
-                    self.sync(directory, fan).doing("syncing directory", directory, root)?;
-                    return Ok(true);
-                }
+                Ok(()) => return Ok(true),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
                 // A deletion found the directory empty and removed it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && from.exists() => {}
@@ -73,6 +85,31 @@ impl Places {
         }
         let text = format!("directory of {} keeps vanishing", key.as_str());
         Err(StoreError::Busy(text))
+    }
+
+    /// Makes the file, its name and the directories above it durable.
+    fn settle(
+        &self,
+        layout: &Layout,
+        slot: &BlobSlot,
+        key: &BlobKey,
+        written: &Written,
+    ) -> Result<(), StoreError> {
+        let (path, root) = (layout.blob(key)?, layout.root());
+        let directory = path.parent().unwrap_or(root);
+        let file = match written {
+            Written::Synced => Ok(()),
+            Written::Direct(file) => file.sync_all(),
+        };
+        let fan = slot.sha256.as_bytes().first().copied().unwrap_or_default();
+        let settled = file.doing("syncing", &path, root).and_then(|()| {
+            self.sync(directory, fan).doing("syncing directory", directory, root)
+        });
+        if settled.is_err() {
+            // Nobody was told the key. The first error is the one to report.
+            let _ = std::fs::remove_file(&path);
+        }
+        settled
     }
 
     /// Makes `<hh>/<hex>`.

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use oci::{Algorithm, Digest, Hasher};
 use store::{BlobKey, BlobSlot, Checkpoint, Digests, StagedBlob, StagingId, StoreError};
 
-use super::buffer::{self, BLOCK, Buffer, User};
+use super::buffer::{BLOCK, Buffer, User};
 use super::failure::{While, sorted};
 use super::lane::Part;
 use super::lease::Lease;
 use super::pipe::{self, Pipe, Target};
+use super::place::Written;
 use super::{Shared, block, directory, read};
 
 /// One staging area, written by one request at a time.
@@ -43,7 +44,7 @@ struct Area {
 }
 
 impl FileStage {
-    /// Makes a new staging file.
+    /// Makes a staging file, or empties one that nobody can go on with.
     pub(super) async fn create(
         shared: Arc<Shared>,
         id: StagingId,
@@ -52,7 +53,8 @@ impl FileStage {
         let lease = shared.leases.take(&id).await?;
         block::on(move || {
             let path = shared.layout.staging(&id);
-            let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
+            let mut options = OpenOptions::new();
+            let file = options.read(true).write(true).create(true).truncate(true).open(&path);
             let file = file.doing("making", &path, shared.layout.root())?;
             Self::on(shared, id, file, Checkpoint { offset: 0, hashers }, lease)
         })
@@ -126,7 +128,7 @@ impl FileStage {
             return Ok(buffer);
         }
         self.pipe.rest().await?;
-        buffers.take().map_err(none)
+        Buffer::small().map_err(none)
     }
 
     /// Sends what has been filled on its way, full or not.
@@ -166,7 +168,7 @@ impl StagedBlob for FileStage {
             let later = filling.add(rest);
             self.offset += (rest.len() - later.len()) as u64;
             rest = later;
-            let full = filling.length == buffer::SIZE;
+            let full = filling.length == filling.buffer.bytes().len();
             self.filling = Some(filling);
             if full {
                 self.flush();
@@ -175,12 +177,17 @@ impl StagedBlob for FileStage {
         Ok(())
     }
 
+    fn passed(&self) -> Option<Checkpoint> {
+        self.pipe.passed()
+    }
+
     async fn checkpoint(&mut self, durable: bool) -> Result<Checkpoint, StoreError> {
         self.flush();
         let hashers = self.pipe.rest().await?;
         if durable {
             self.blocking(|area| area.sync().and_then(|()| area.sync_name())).await?;
         }
+        self.pipe.forget_points();
         Ok(Checkpoint { offset: self.offset, hashers })
     }
 
@@ -214,7 +221,7 @@ impl StagedBlob for FileStage {
         self.blocking(move |area| {
             area.sync()?;
             let path = area.shared.layout.staging(&area.id);
-            area.shared.places.take(&area.shared.layout, &path, &slot)
+            area.shared.places.take(&area.shared.layout, &path, &slot, &Written::Synced)
         })
         .await
     }

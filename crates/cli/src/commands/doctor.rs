@@ -83,7 +83,7 @@ fn file_system(root: &Path) -> Verdict {
     const CIFS: i64 = 0xff53_4d42;
     const TMPFS: i64 = 0x0102_1994;
     match rustix::fs::statfs(root) {
-        Ok(stat) => match i64::try_from(stat.f_type).unwrap_or(0) {
+        Ok(stat) => match stat.f_type {
             NFS | CIFS => Bad("a network file system cannot hold the embedded database".into()),
             TMPFS => Doubt("in memory: everything is gone after a restart".into()),
             _ => Good("local".into()),

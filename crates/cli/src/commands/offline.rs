@@ -6,6 +6,7 @@ use workers::Shutdown;
 use crate::args::{ConfigPath, GarbageCollect};
 use crate::process::control;
 use crate::process::lock::StoreLock;
+use crate::process::privileges::follow_owner;
 use crate::terminal::Terminal;
 use crate::wire::{World, open_stores};
 use crate::work::{Work, perform};
@@ -32,6 +33,7 @@ pub(super) fn export(at: &ConfigPath) -> Result<(), String> {
 fn run(at: &ConfigPath, work: Work, quiet: bool) -> Result<(), String> {
     let config = settings(at)?;
     let root = &config.storage.filesystem.root_directory;
+    follow_owner(root)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -66,7 +66,7 @@ async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
-    tracing::info!(?origin, version = env!("CARGO_PKG_VERSION"), "berth starts");
+    tracing::info!(configuration = %origin, "berth starts");
     let mut signals = Signals::new()?;
     let app = Arc::new(wire::app(&config, &world)?);
     let tls = load_tls(&config)?;

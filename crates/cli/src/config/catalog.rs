@@ -14,7 +14,7 @@ const DEFAULT: u32 = 1000;
 /// Settings under `catalog`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Catalog {
-    /// The largest `n` that a client may ask for; more is refused.
+    /// The largest `n` that a client may ask for; more means this.
     #[serde(rename = "maxentries")]
     pub(crate) max_entries: u32,
 }

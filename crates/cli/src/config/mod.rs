@@ -125,11 +125,7 @@ impl Loaded {
         for warning in &self.warnings {
             text.push_str(&format!("warning: {warning}\n"));
         }
-        let found = match &self.origin {
-            Origin::File(path) => path.display().to_string(),
-            Origin::ImageDefault(path) => format!("{} (not there: defaults)", path.display()),
-            Origin::BareDefault => "no file: defaults".to_owned(),
-        };
+        let found = &self.origin;
         let count = match self.warnings.len() {
             0 => "no warnings".to_owned(),
             1 => "1 warning".to_owned(),

@@ -37,6 +37,16 @@ pub(crate) enum Origin {
     BareDefault,
 }
 
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::ImageDefault(path) => write!(f, "{} (not there: defaults)", path.display()),
+            Self::BareDefault => f.write_str("no file: defaults"),
+        }
+    }
+}
+
 /// A configuration's text and where it was found.
 #[derive(Debug)]
 pub(super) struct Found {

@@ -39,7 +39,7 @@ pub(crate) fn drop_to(
     if let Some(reason) = obstacle(run_as, root, readable)? {
         return Ok(Outcome::StaysRoot(reason));
     }
-    match become_user(run_as) {
+    match become_user(run_as.uid, run_as.gid) {
         Ok(()) => Ok(Outcome::Became(run_as.uid)),
         // Without the capability (`--cap-drop ALL`) root has nothing left to lose.
         Err(nix::errno::Errno::EPERM) => {
@@ -47,6 +47,22 @@ pub(crate) fn drop_to(
         }
         Err(error) => Err(format!("berth.run_as: becoming user {}: {error}", run_as.uid)),
     }
+}
+
+/// Becomes the owner of the storage directory, if root runs this on a tree that
+/// was handed over: files of root in it would lock the server out.
+pub(crate) fn follow_owner(root: &Path) -> Result<(), String> {
+    if !nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    let Ok(metadata) = std::fs::metadata(root) else { return Ok(()) };
+    let (uid, gid) = (metadata.uid(), metadata.gid());
+    if uid == 0 {
+        return Ok(());
+    }
+    become_user(uid, gid).map_err(|error| {
+        format!("{} belongs to user {uid}, who this command cannot become: {error}", root.display())
+    })
 }
 
 fn obstacle(run_as: &RunAs, root: &Path, readable: &[&Path]) -> Result<Option<String>, String> {
@@ -101,8 +117,8 @@ pub(crate) fn hand_over(root: &Path, uid: u32, gid: u32) -> std::io::Result<u64>
     Ok(changed)
 }
 
-fn become_user(run_as: &RunAs) -> nix::Result<()> {
-    let (uid, gid) = (Uid::from_raw(run_as.uid), Gid::from_raw(run_as.gid));
+fn become_user(uid: u32, gid: u32) -> nix::Result<()> {
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     setgroups(&[gid])?;
     setresgid(gid, gid, gid)?;
     setresuid(uid, uid, uid)

@@ -14,6 +14,8 @@ use super::failure::Failure;
 use super::queue::{Strength, Task, Trouble};
 use super::writer::Counters;
 
+/// Moves what no reader needs any more into the file; waits for nobody.
+const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 /// Moves the log into the file; the log keeps its space for what comes next.
 const RESTART: &str = "PRAGMA wal_checkpoint(RESTART)";
 /// The same, and gives the space back.
@@ -65,6 +67,16 @@ impl WriteConnection {
             if let Some((alone, failure)) = self.commit_or_return(vec![task]) {
                 end(alone, failure);
             }
+        }
+    }
+
+    /// Moves the log into the file while nobody waits, so that the next burst
+    /// of writes begins at the start of the log and need not make it longer.
+    pub(crate) fn rest(&mut self) {
+        if let Some(connection) = &self.connection
+            && let Err(failure) = checkpoint(connection, PASSIVE)
+        {
+            tracing::debug!(error = %failure.to_store(), "the metadata log was not moved into its file; a later write does it");
         }
     }
 

@@ -10,12 +10,15 @@ use rusqlite::{Connection, OpenFlags};
 use store::StoreError;
 
 use super::failure::Failure;
+use super::file_system;
 
 /// Name of the file in its directory.
 const FILE: &str = "berth.db";
 /// How long a connection waits for a lock of another one. Locks collide only
 /// while the log is reset or when another program has the file open.
 const BUSY: Duration = Duration::from_secs(5);
+/// A log of this many pages is moved into the file in the middle of writes.
+const LOG_PAGES: i64 = 4096;
 /// The log is cut back to this many bytes after a checkpoint.
 const LOG: i64 = 64 << 20;
 
@@ -24,6 +27,8 @@ const LOG: i64 = 64 << 20;
 pub(crate) struct Location {
     file: PathBuf,
     synchronous_off: bool,
+    /// Whether the file system takes a write-ahead log.
+    write_ahead: bool,
 }
 
 impl Location {
@@ -37,12 +42,37 @@ impl Location {
                 File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
             }
         }
+        file_system::check(directory)?;
         let file = directory.join(FILE);
         let mut create = std::fs::OpenOptions::new();
         create.write(true).create(true).truncate(false).mode(0o600);
         create.open(&file).and_then(|file| file.sync_all()).map_err(failed)?;
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
-        Ok(Self { file, synchronous_off })
+        let mut location = Self { file, synchronous_off, write_ahead: true };
+        location.write_ahead = location.takes_write_ahead_log().map_err(Failure::into_store)?;
+        Ok(location)
+    }
+
+    /// Tries a transaction with a write-ahead log. Some shared mounts cannot
+    /// map its index; there a rollback journal is right, but readers wait for
+    /// the writer.
+    fn takes_write_ahead_log(&self) -> Result<bool, Failure> {
+        let tried = self.open_writer().and_then(|connection| {
+            Ok(connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?)
+        });
+        match tried {
+            Ok(()) => Ok(true),
+            Err(failure) if failure.breaks_connection() && !failure.is_no_database() => {
+                tracing::warn!(
+                    error = %failure.to_store(),
+                    file = %self.file.display(),
+                    "the file system of the metadata takes no write-ahead log; reads wait for \
+                     writes. A local disk or a block volume for this directory is faster"
+                );
+                Ok(false)
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// The level that makes a commit durable.
@@ -50,19 +80,30 @@ impl Location {
         if self.synchronous_off { "OFF" } else { "FULL" }
     }
 
-    /// The level of a commit that a power cut may undo.
+    /// The level of a commit that a power cut may undo. A rollback journal
+    /// that is not synced could damage the file.
     pub(crate) fn soft_level(&self) -> &'static str {
-        if self.synchronous_off { "OFF" } else { "NORMAL" }
+        match (self.synchronous_off, self.write_ahead) {
+            (true, _) => "OFF",
+            (false, true) => "NORMAL",
+            (false, false) => "FULL",
+        }
     }
 
     /// The one connection that writes.
     pub(crate) fn open_writer(&self) -> Result<Connection, Failure> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.file, flags)?;
+        if !self.write_ahead {
+            // A file that had a log elsewhere is opened without the log's
+            // index, which needs the file for this connection alone.
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        }
         configure(&connection, 4096)?;
         connection.pragma_update(None, "synchronous", self.hard_level())?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        write_ahead(&connection)?;
+        journal(&connection, self.write_ahead)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", LOG)?;
         Ok(connection)
     }
@@ -90,22 +131,23 @@ fn configure(connection: &Connection, cache_kib: i64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Some shared mounts cannot map the log's index. There the rollback journal
-/// is right but readers wait for the writer.
-fn write_ahead(connection: &Connection) -> Result<(), Failure> {
-    let set = |mode: &str| -> Result<String, Failure> {
-        let read = |row: &rusqlite::Row<'_>| row.get(0);
-        Ok(connection.pragma_update_and_check(None, "journal_mode", mode, read)?)
-    };
-    let mode = match set("WAL") {
-        Err(failure) if failure.breaks_connection() => set("DELETE")?,
-        mode => mode?,
-    };
-    if mode != "wal" {
-        tracing::warn!(
-            mode,
-            "the file system of the metadata takes no write-ahead log; reads wait for writes"
-        );
+fn journal(connection: &Connection, write_ahead: bool) -> Result<(), Failure> {
+    if write_ahead {
+        return set_journal(connection, "WAL");
     }
+    // Cut instead of removed: a removal would need a sync of the directory.
+    set_journal(connection, "TRUNCATE")?;
+    connection.pragma_update(None, "locking_mode", "NORMAL")?;
+    // The lock is given back by the next look into the file.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(())
+}
+
+fn set_journal(connection: &Connection, mode: &str) -> Result<(), Failure> {
+    let read = |row: &rusqlite::Row<'_>| row.get(0);
+    let got: String = connection.pragma_update_and_check(None, "journal_mode", mode, read)?;
+    if got.eq_ignore_ascii_case(mode) {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!("the metadata keeps its journal as {got}, not as {mode}")))
 }

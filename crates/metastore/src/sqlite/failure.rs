@@ -26,6 +26,11 @@ impl Failure {
         )
     }
 
+    /// Whether the file is something else.
+    pub(crate) fn is_no_database(&self) -> bool {
+        self.code() == Some(ErrorCode::NotADatabase)
+    }
+
     fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Sqlite(error) => error.sqlite_error_code(),

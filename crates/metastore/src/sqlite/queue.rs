@@ -23,6 +23,8 @@ const PATIENCE: u32 = 8;
 const COMPANY: usize = 64;
 /// How long to wait for the next of them.
 const LINGER: Duration = Duration::from_micros(100);
+/// How long nothing must come until the writer has time for other things.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// How long a write must last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,16 @@ pub(crate) enum Trouble {
     Broken(Failure),
 }
 
+/// What the writer is to do next.
+pub(crate) enum Next {
+    /// Write these in one transaction.
+    Group(Vec<Box<dyn Task>>),
+    /// Nothing came for a while after the last group; told once.
+    Idle,
+    /// Closed and empty.
+    Closed,
+}
+
 /// The two lanes and the wake-up of the writer.
 #[derive(Default)]
 pub(crate) struct Queue {
@@ -80,6 +92,8 @@ struct State {
     groups: u32,
     /// Tasks that the next group had better have; the size of the last one.
     company: usize,
+    /// Whether there was a group since the writer was last told to be idle.
+    busy: bool,
     closed: bool,
 }
 
@@ -98,35 +112,50 @@ impl Queue {
             return Err(StoreError::Busy(format!("{bound} writes wait already")));
         }
         tasks.push_back(task);
-        self.wake.notify_one();
+        // Company on its way wakes the writer once, when the last of it is here.
+        let first = state.main.len() + state.bulk.len() == 1;
+        if first || lane == Lane::Bulk || state.main.len() >= state.company {
+            self.wake.notify_one();
+        }
         Ok(())
     }
 
-    /// The next group; waits for one. `None` when closed and empty.
-    pub(crate) fn next(&self) -> Option<Vec<Box<dyn Task>>> {
+    /// The next group; waits for one.
+    pub(crate) fn next(&self) -> Next {
         let mut state = self.state.lock();
         loop {
             let bulk_turn = !state.bulk.is_empty() && state.groups >= PATIENCE;
             if !state.main.is_empty() && !bulk_turn {
-                if state.main.len() < state.company && !state.closed {
-                    if self.wake.wait_for(&mut state, LINGER).timed_out() {
+                let here = state.main.len();
+                if here < state.company && !state.closed {
+                    let silence = self.wake.wait_for(&mut state, LINGER).timed_out();
+                    if silence && state.main.len() == here {
                         state.company = 0;
                     }
                     continue;
                 }
+                state.busy = true;
                 state.groups = state.groups.saturating_add(1);
                 let count = state.main.len().min(GROUP);
                 state.company = count.min(COMPANY);
-                return Some(state.main.drain(..count).collect());
+                return Next::Group(state.main.drain(..count).collect());
             }
             if let Some(task) = state.bulk.pop_front() {
                 state.groups = 0;
-                return Some(vec![task]);
+                state.busy = true;
+                return Next::Group(vec![task]);
             }
             if state.closed {
-                return None;
+                return Next::Closed;
             }
-            self.wake.wait(&mut state);
+            if !state.busy {
+                self.wake.wait(&mut state);
+            } else if self.wake.wait_for(&mut state, IDLE).timed_out() {
+                state.busy = !(state.main.is_empty() && state.bulk.is_empty());
+                if !state.busy {
+                    return Next::Idle;
+                }
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::batch::WriteConnection;
 use super::connection::Location;
 use super::failure::Failure;
-use super::queue::{Lane, Queue, Strength, Task, Trouble};
+use super::queue::{Lane, Next, Queue, Strength, Task, Trouble};
 
 /// What a task does inside its transaction; run again if the group was lost.
 pub(crate) type Work<T> = Box<dyn FnMut(&Connection) -> Result<T, Failure> + Send>;
@@ -52,10 +52,13 @@ impl Writer {
         let served = Abandon(Arc::clone(&queue));
         let mut target = WriteConnection::new(location, connection, Arc::clone(&counters));
         let body = move || {
-            while let Some(group) = served.0.next() {
-                target.commit(group);
+            loop {
+                match served.0.next() {
+                    Next::Group(group) => target.commit(group),
+                    Next::Idle => target.rest(),
+                    Next::Closed => break target.close(),
+                }
             }
-            target.close();
         };
         let thread = std::thread::Builder::new()
             .name("metadata-writer".into())

@@ -42,7 +42,11 @@ impl Registry {
         range: Option<ByteRange>,
     ) -> Result<BlobRead, Error> {
         let Some(last) = blob.size.checked_sub(1) else {
-            return Ok(BlobRead::Stream(one(Bytes::new())));
+            if blob.record.verified || blob.record.sha256 == Digest::sha256(b"") {
+                return Ok(BlobRead::Stream(one(Bytes::new())));
+            }
+            let text = format!("blob {} holds nothing", blob.record.sha256);
+            return Err(StoreError::Damaged(text).into());
         };
         let whole = ByteRange { start: 0, end_inclusive: last };
         let wanted = range.unwrap_or(whole);
@@ -50,7 +54,8 @@ impl Registry {
             BlobPlace::Inline(bytes) => Ok(BlobRead::Stream(one(cut(bytes, wanted)?))),
             BlobPlace::Stored(key) => match self.blobs.read(key, wanted).await? {
                 BlobRead::Stream(stream) if wanted == whole && !blob.record.verified => {
-                    Ok(BlobRead::Stream(Box::pin(Verifying::new(stream, blob.record.sha256))))
+                    let verified = Verifying::new(stream, blob.record.sha256).begun().await?;
+                    Ok(BlobRead::Stream(Box::pin(verified)))
                 }
                 read => Ok(read),
             },

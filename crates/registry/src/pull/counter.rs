@@ -98,7 +98,11 @@ impl Registry {
     pub async fn flush_pulls(&self, counters: &dyn CounterStore) -> Result<usize, Error> {
         let (pulls, lost) = self.pulls.take();
         if lost > 0 {
-            tracing::warn!(lost, kept = ENTRIES, "more different manifests were pulled than are counted between two flushes");
+            tracing::warn!(
+                lost,
+                kept = ENTRIES,
+                "more different manifests were pulled than are counted between two flushes"
+            );
         }
         let count = pulls.len();
         if count == 0 {

@@ -15,12 +15,22 @@ pub(super) struct Verifying {
     hasher: Option<Hasher>,
     expected: Digest,
     held: Option<Bytes>,
+    /// A chunk that may be given out.
+    ready: Option<Bytes>,
 }
 
 impl Verifying {
     pub(super) fn new(inner: ByteStream, expected: Digest) -> Self {
         let hasher = Some(Hasher::new(Algorithm::Sha256));
-        Self { inner, hasher, expected, held: None }
+        Self { inner, hasher, expected, held: None, ready: None }
+    }
+
+    /// Reads up to the first chunk, so that small damage is an error before it
+    /// is half an answer.
+    pub(super) async fn begun(mut self) -> Result<Self, StoreError> {
+        let first = std::future::poll_fn(|context| Pin::new(&mut self).poll_next(context)).await;
+        self.ready = first.transpose()?;
+        Ok(self)
     }
 
     fn end(&mut self) -> Option<Result<Bytes, StoreError>> {
@@ -38,6 +48,9 @@ impl Stream for Verifying {
     type Item = Result<Bytes, StoreError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(chunk) = self.ready.take() {
+            return Poll::Ready(Some(Ok(chunk)));
+        }
         while self.hasher.is_some() {
             match ready!(self.inner.as_mut().poll_next(context)) {
                 None => return Poll::Ready(self.end()),

@@ -57,6 +57,8 @@ pub(super) struct Live {
     staging: StagingId,
     hint: UploadHint,
     bulk: Bulk,
+    /// Offset of the last point that a row tells; zero without one.
+    noted: u64,
     limits: HeldLimits,
     total: Arc<HeldTotal>,
 }
@@ -85,11 +87,11 @@ impl Live {
         total: Arc<HeldTotal>,
     ) -> Self {
         let bulk = Bulk::Held(Held { bytes: BytesMut::new(), total: total.clone() });
-        Self { staging, hint, bulk, limits, total }
+        Self { staging, hint, bulk, noted: 0, limits, total }
     }
 
     pub(super) fn reopened(self, staged: Box<dyn StagedBlob>) -> Self {
-        Self { bulk: Bulk::Staged(staged), ..self }
+        Self { noted: staged.offset(), bulk: Bulk::Staged(staged), ..self }
     }
 
     pub(super) fn offset(&self) -> u64 {
@@ -160,7 +162,23 @@ impl Live {
         }
     }
 
-    /// A point to go on from, if the bytes are staged.
+    /// A point to go on from, once the bytes have passed one that lies `every`
+    /// bytes or more after the last one that was noted.
+    pub(super) fn passed(&self, every: u64) -> Option<Checkpoint> {
+        let Bulk::Staged(staged) = &self.bulk else { return None };
+        let due = self.noted.saturating_add(every);
+        if staged.offset() < due {
+            return None;
+        }
+        staged.passed().filter(|point| point.offset >= due)
+    }
+
+    /// A row tells to go on from `offset` now.
+    pub(super) fn noted(&mut self, offset: u64) {
+        self.noted = offset;
+    }
+
+    /// A point to go on from after everything so far, if the bytes are staged.
     pub(super) async fn checkpoint(
         &mut self,
         durable: bool,

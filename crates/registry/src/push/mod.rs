@@ -12,6 +12,8 @@ mod mount;
 mod publish;
 mod session;
 mod source;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 pub(crate) use id::UploadIds;

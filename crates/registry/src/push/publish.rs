@@ -26,6 +26,7 @@ impl Registry {
         let staging = live.staging().clone();
         let was_staged = live.is_staged();
         let mut bytes = Some(live.finish()?);
+        let mut moved = false;
         let mut state = self.content.blob_state(&digests.sha256).await?;
         for _ in 0..ATTEMPTS {
             let spare = matches!(state, Some(BlobState::Live | BlobState::Condemned));
@@ -35,6 +36,7 @@ impl Registry {
                 }
                 None => None,
             };
+            moved |= matches!(place, Some(BlobPlace::Stored(_)));
             let command = PublishBlob {
                 repository: repository.clone(),
                 sha256: digests.sha256,
@@ -49,7 +51,8 @@ impl Registry {
                     if let Some(loser) = published.unlink {
                         self.blobs.delete(&loser).await?;
                     }
-                    if was_staged && bytes.take().is_some() {
+                    drop(bytes);
+                    if was_staged && !moved {
                         self.blobs.discard(&staging).await?;
                     }
                     return Ok(());
@@ -78,6 +81,10 @@ impl Registry {
             BlobSlot { sha256: digests.sha256, unique: unique.clone(), own_place: state.is_none() };
         match finished {
             Finished::Held(bytes) if inline => Ok(BlobPlace::Inline(bytes)),
+            // It was staged because it paused, or because many others were held.
+            Finished::Staged(mut staged) if inline => {
+                staged.bytes(self.settings.inline_max_bytes).await.map(BlobPlace::Inline)
+            }
             Finished::Held(bytes) => self.blobs.put(&slot, bytes).await.map(BlobPlace::Stored),
             Finished::Staged(staged) => staged.publish(&slot).await.map(BlobPlace::Stored),
         }

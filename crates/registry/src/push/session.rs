@@ -1,9 +1,10 @@
 //! Open uploads: which exist, who may write to them now, where they go on.
 //!
 //! A session lives in memory from its first byte. What must outlive the
-//! process is in the database: a row when bytes reach the disk, again every
-//! checkpoint, and at a clean stop. Small uploads are held in memory alone and
-//! may be gone after a crash; nothing was acknowledged but an offset.
+//! process is in the database: a row for every so many bytes that have reached
+//! the disk, when a body breaks off, after some minutes of silence and at a
+//! clean stop. Small uploads are held in memory alone and may be gone after a
+//! crash; nothing was acknowledged but an offset.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -72,6 +73,9 @@ pub(super) struct Closing<'s> {
     hint: UploadHint,
     keepsake: Keepsake,
 }
+
+/// How long a stop waits for requests that still write to their uploads.
+const LAST_WRITERS: Duration = Duration::from_secs(1);
 
 /// Open uploads at once; more are told to come back later.
 const MAX_OPEN: usize = 65_536;
@@ -252,22 +256,40 @@ impl Sessions {
     /// Writes down every session that nobody touched for `idle` and lets go of
     /// its memory. With `Duration::ZERO`, at a clean stop, that is all of them.
     pub(crate) async fn settle(&self, idle: Duration) -> Result<usize, StoreError> {
-        let mut settled = 0;
+        let mut patience = if idle.is_zero() { LAST_WRITERS } else { Duration::ZERO };
+        let (mut settled, mut failed) = (0, None);
         for (id, entry) in self.quiet(idle) {
-            let Ok(mut slot) = entry.slot.clone().try_lock_owned() else { continue };
-            if let Slot::Live(live) = &mut *slot {
-                if live.offset() > 0 {
-                    live.spill(&*self.blobs).await?;
-                }
-                if let Some(checkpoint) = live.checkpoint(true).await? {
-                    self.save(&id, &entry, open_state(&checkpoint)).await?;
-                    settled += 1;
-                }
+            // At a stop the last requests have just been cut off and write down
+            // what they have.
+            let lock = tokio::time::timeout(patience, entry.slot.clone().lock_owned());
+            let Ok(mut slot) = lock.await else {
+                patience = Duration::ZERO;
+                continue;
+            };
+            match self.settle_one(&id, &entry, &mut slot).await {
+                Ok(was_open) => settled += usize::from(was_open),
+                // One upload that cannot be written down must not cost the others.
+                Err(error) => failed = Some(error),
             }
             *slot = Slot::Unloaded;
             self.forget(&id, &entry);
         }
-        Ok(settled)
+        failed.map_or(Ok(settled), Err)
+    }
+
+    async fn settle_one(
+        &self,
+        id: &UploadId,
+        entry: &Entry,
+        slot: &mut Slot,
+    ) -> Result<bool, StoreError> {
+        let Slot::Live(live) = slot else { return Ok(false) };
+        if live.offset() > 0 {
+            live.spill(&*self.blobs).await?;
+        }
+        let Some(checkpoint) = live.checkpoint(true).await? else { return Ok(false) };
+        self.save(id, entry, open_state(&checkpoint)).await?;
+        Ok(true)
     }
 
     fn quiet(&self, idle: Duration) -> Vec<(UploadId, Arc<Entry>)> {
@@ -318,7 +340,6 @@ impl<'s> OpenUpload<'s> {
     /// kept and noted, so that the client can go on from there.
     pub(super) async fn receive(&mut self, source: &mut dyn Source) -> Result<u64, Error> {
         let mut received = 0_u64;
-        let mut noted = 0_u64;
         loop {
             let chunk = match source.chunk().await {
                 Ok(Some(chunk)) => chunk,
@@ -329,25 +350,28 @@ impl<'s> OpenUpload<'s> {
                 }
             };
             received += chunk.len() as u64;
-            let first_on_disk = self.append(chunk).await?;
-            if first_on_disk || received - noted >= self.sessions.checkpoint_every {
-                noted = received;
-                self.note().await?;
-            }
+            self.append(chunk).await?;
+            self.note_passed().await?;
         }
     }
 
-    /// Appends a chunk; says whether the upload moved to the disk with it.
-    async fn append(&mut self, chunk: bytes::Bytes) -> Result<bool, Error> {
+    async fn append(&mut self, chunk: bytes::Bytes) -> Result<(), Error> {
         let Slot::Live(live) = &mut *self.slot else {
             return Err(Error::UploadUnknown(self.id.clone()));
         };
-        let was_staged = live.is_staged();
         let result = live.append(&*self.sessions.blobs, chunk).await;
-        let moved = !was_staged && live.is_staged();
         self.unload_if_broken();
-        result?;
-        Ok(moved)
+        Ok(result?)
+    }
+
+    /// Writes down a point that the upload has passed, without waiting for what
+    /// follows it to be hashed and written.
+    async fn note_passed(&mut self) -> Result<(), Error> {
+        let Slot::Live(live) = &mut *self.slot else { return Ok(()) };
+        let Some(point) = live.passed(self.sessions.checkpoint_every) else { return Ok(()) };
+        self.sessions.save(&self.id, &self.entry, open_state(&point)).await?;
+        live.noted(point.offset);
+        Ok(())
     }
 
     /// Writes down how far the upload has come, if it is on disk.
@@ -355,8 +379,10 @@ impl<'s> OpenUpload<'s> {
         let Slot::Live(live) = &mut *self.slot else { return Ok(()) };
         let result = live.checkpoint(false).await;
         self.unload_if_broken();
-        if let Some(checkpoint) = result? {
-            self.sessions.save(&self.id, &self.entry, open_state(&checkpoint)).await?;
+        let Some(checkpoint) = result? else { return Ok(()) };
+        self.sessions.save(&self.id, &self.entry, open_state(&checkpoint)).await?;
+        if let Slot::Live(live) = &mut *self.slot {
+            live.noted(checkpoint.offset);
         }
         Ok(())
     }

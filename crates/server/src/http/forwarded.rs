@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use http::HeaderMap;
 use http::header::{FORWARDED, HOST};
+use http::uri::Authority;
 
 /// A network of addresses, such as `10.0.0.0/8` or `::1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,12 +77,18 @@ pub(crate) fn origin(
     {
         origin.scheme = scheme;
     }
-    if let Some(host) = forwarded(headers, "host").or_else(|| first(text("x-forwarded-host"))) {
+    let host = forwarded(headers, "host").or_else(|| first(text("x-forwarded-host")));
+    if let Some(host) = host.filter(|host| is_host(host)) {
         origin.authority = Some(host);
     }
     let client = first(text("x-forwarded-for")).or_else(|| first(text("x-real-ip")));
     origin.client = client.and_then(|client| client.parse().ok()).or(peer);
     origin
+}
+
+/// A host, perhaps with a port: what goes into URLs must not end their authority.
+fn is_host(text: &str) -> bool {
+    text.parse::<Authority>().is_ok_and(|host| !host.as_str().contains('@'))
 }
 
 fn first(list: Option<&str>) -> Option<String> {

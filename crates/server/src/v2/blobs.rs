@@ -99,11 +99,7 @@ async fn whole(registry: &Registry, found: &Found) -> Result<Answer, Failure> {
     }
 }
 
-async fn part(
-    registry: &Registry,
-    found: &Found,
-    range: ByteRange,
-) -> Result<Answer, Failure> {
+async fn part(registry: &Registry, found: &Found, range: ByteRange) -> Result<Answer, Failure> {
     let ByteRange { start, end_inclusive } = range;
     let answer = Answer::status(StatusCode::PARTIAL_CONTENT)
         .set(CONTENT_TYPE, OCTET_STREAM)

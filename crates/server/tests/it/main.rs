@@ -8,5 +8,9 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod auth;
 mod faults;
+mod net;
+mod ops;
+mod settings;
 mod v2;

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use oci::RepositoryName;
-use store::{ImportStore, SettingsStore};
+use store::{Clock, ImportStore, SettingsStore};
 
 use crate::tree::{Stamp, Tree};
 use crate::{Findings, Observer, Progress, Shutdown, WorkError};
@@ -55,6 +55,8 @@ pub struct Import {
     pub store: Arc<dyn ImportStore>,
     /// Where cursor and stamp are kept.
     pub settings: Arc<dyn SettingsStore>,
+    /// Gives what is imported its age for the garbage collector.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// What an import did.

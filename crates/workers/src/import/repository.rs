@@ -52,7 +52,7 @@ pub(super) async fn import(
         import,
         name,
         shutdown,
-        batches: Batches::new(import.store.as_ref(), name.clone(), store::Clock::now(&store::SystemClock::new())),
+        batches: Batches::new(import.store.as_ref(), name.clone(), import.clock.now()),
         present: HashSet::new(),
         needed: Vec::new(),
         outcome: Outcome::default(),

@@ -96,6 +96,7 @@ impl House {
             tree: self.tree.clone(),
             store: self.meta.clone(),
             settings: self.meta.clone(),
+            clock: self.clock.clone(),
         }
     }
 

@@ -26,7 +26,7 @@ fn every_line_of_the_walk_through_works() {
     let lines = lines_to_run(&readme);
     assert!(lines.contains("docker push"), "the walk-through pushes nothing:\n{lines}");
     // What the walk-through starts in the background ends with it.
-    let script = format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{lines}");
+    let script = format!("trap 'kill $! 2>/dev/null || true' EXIT\n{lines}");
     let mut shell = command::command("sh");
     without_settings(&mut shell);
     shell.current_dir(repository()).env("DOCKER_HOST", docker.address());

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use rusqlite::Connection;
-use store::SettingsStore;
+use store::{ContentStore, SettingsStore, UploadId, UploadState, UploadStore};
 
 use super::*;
 
@@ -77,4 +77,83 @@ fn a_file_that_is_no_store_is_refused() {
     std::fs::write(path.join("berth.db"), "no database at all".repeat(1000)).unwrap();
     let error = try_open(&directory).unwrap_err();
     assert!(matches!(error, StoreError::Damaged(_)), "{error:?}");
+}
+
+/// Puts a symbolic link where the index of the log would be: it is not
+/// followed, so there can be no index, as on some shared mounts.
+fn without_log(directory: &TempDir) {
+    let berth = directory.path().join("berth");
+    std::fs::create_dir_all(&berth).unwrap();
+    std::os::unix::fs::symlink("nowhere", berth.join("berth.db-shm")).unwrap();
+}
+
+async fn works(store: &Sqlite) {
+    store.put_manifest(push("two", &[], &["u"]), Box::new(|_| Ok(()))).await.unwrap();
+    assert!(store.manifest(&repository("a"), &by_tag("u")).await.unwrap().is_some());
+    let mode = |connection: &Connection| -> Result<String, super::super::failure::Failure> {
+        Ok(connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?)
+    };
+    assert_eq!(store.write_soft(mode).await.unwrap(), "truncate");
+    let level = |connection: &Connection| -> Result<i64, super::super::failure::Failure> {
+        Ok(connection.pragma_query_value(None, "synchronous", |row| row.get(0))?)
+    };
+    assert_eq!(store.write_soft(level).await.unwrap(), 2, "FULL");
+}
+
+#[tokio::test]
+async fn where_a_log_fails_a_rollback_journal_serves() {
+    let directory = TempDir::new().unwrap();
+    without_log(&directory);
+    let path = directory.path().join("berth");
+    let store = Sqlite::open(OpenOptions { path, synchronous_off: false }).unwrap();
+    works(&store).await;
+}
+
+#[tokio::test]
+async fn a_file_that_had_a_log_elsewhere_is_taken_over() {
+    let fresh = Temporary::new();
+    fresh.store.put_manifest(push("one", &[], &["t"]), Box::new(|_| Ok(()))).await.unwrap();
+    fresh.store.close();
+    without_log(&fresh.directory);
+    let path = fresh.directory.path().join("berth");
+    let store = Sqlite::open(OpenOptions { path, synchronous_off: false }).unwrap();
+    assert!(store.manifest(&repository("a"), &by_tag("t")).await.unwrap().is_some());
+    works(&store).await;
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_keeps_what_it_holds() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("berth");
+    std::fs::create_dir(&path).unwrap();
+    let old = Connection::open(path.join("berth.db")).unwrap();
+    old.execute_batch(include_str!("../../migrations/0001_initial.sql")).unwrap();
+    old.execute_batch(
+        "UPDATE meta SET schema = 1, min_binary = 1; \
+         INSERT INTO setting VALUES ('k', x'01'); \
+         INSERT INTO upload (id, repository, started_at, updated_at, state, offset, hashers) \
+         VALUES ('u', 'a', 1, 2, 'open', 3, x'')",
+    )
+    .unwrap();
+    old.close().unwrap();
+    let store = try_open(&directory).unwrap();
+    assert_eq!(store.setting("k").await.unwrap(), Some(vec![1]));
+    let upload = store.upload(&UploadId::new("u")).await.unwrap().unwrap();
+    assert_eq!(upload.state, UploadState::Open { offset: 3, hashers: vec![] });
+    store.put_manifest(push("one", &[], &["t"]), Box::new(|_| Ok(()))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_writer_with_nothing_to_do_moves_the_log_into_the_file() {
+    let fresh = Temporary::new();
+    let large = "x".repeat(200_000);
+    fresh.store.put_manifest(push(&large, &[], &["t"]), Box::new(|_| Ok(()))).await.unwrap();
+    let file = fresh.directory.path().join("berth/berth.db");
+    let moved = async {
+        while std::fs::metadata(&file).unwrap().len() < 200_000 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), moved).await.unwrap();
+    fresh.store.put_manifest(push("next", &[], &["t"]), Box::new(|_| Ok(()))).await.unwrap();
 }

@@ -56,6 +56,7 @@ const STATEMENTS: &[(&str, &str)] = &[
 const IN_ORDER: &[&str] = &[
     "repositories page",
     "tags page",
+    "stale uploads",
     "stale links",
     "untagged manifests",
     "orphans",

@@ -2,5 +2,6 @@
 
 mod blobs;
 mod catalog;
+mod head;
 mod tags;
 mod uploads;

@@ -45,12 +45,24 @@ async fn an_imported_blob_with_wrong_bytes_is_never_complete() {
         bytes[size / 2] ^= 1;
         plant(&registry, &digest, &bytes).await;
         let client = registry.client();
-        let read = client.blob("a", &digest).await;
-        assert!(!read.complete && read.body.len() < size, "{} of {size}", read.body.len());
-        let from_start = Request::new("GET", format!("/v2/a/blobs/{digest}"));
-        let read = client.send(from_start.with("Range", "bytes=0-")).await;
-        assert!(!read.complete, "{}", read.status);
+        let get = Request::new("GET", format!("/v2/a/blobs/{digest}"));
+        for request in [get.clone(), get.with("Range", "bytes=0-")] {
+            let read = client.send(request).await;
+            let cut = !read.complete && read.body.len() < size;
+            assert!(cut || read.status == 500, "{} {} of {size}", read.status, read.body.len());
+        }
     }
+}
+
+#[tokio::test]
+async fn an_imported_blob_without_bytes_is_damaged_unless_it_is_the_empty_one() {
+    let registry = TestRegistry::start().await;
+    let (empty, other) = (Digest::sha256(b""), Digest::sha256(b"other"));
+    for digest in [&empty, &other] {
+        plant(&registry, digest, b"").await;
+    }
+    registry.client().blob("a", &empty).await.expect(200);
+    registry.client().blob("a", &other).await.expect(500);
 }
 
 #[tokio::test]

@@ -140,3 +140,17 @@ async fn a_quiet_upload_leaves_memory_and_goes_on() {
     assert_eq!(offset(&client, &upload).await, 2000);
     client.close_upload(&upload, &Digest::sha256(&bytes), &bytes[2000..]).await.expect(201);
 }
+
+#[tokio::test]
+async fn a_staging_file_that_a_crash_left_does_not_stop_its_upload() {
+    let registry = TestRegistry::start().await;
+    let client = registry.client();
+    let upload = client.open_upload("a").await;
+    let id = upload.rsplit('/').next().unwrap();
+    std::fs::write(registry.root().join("berth/staging").join(id), b"left behind").unwrap();
+    assert_eq!(offset(&client, &upload).await, 0);
+    let bytes = fixture::blob(8, 400_000);
+    let digest = Digest::sha256(&bytes);
+    client.close_upload(&upload, &digest, &bytes[..]).await.expect(201);
+    assert!(client.blob("a", &digest).await.expect(200).body == bytes);
+}

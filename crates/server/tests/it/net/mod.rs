@@ -1,0 +1,8 @@
+//! Connections: slow, silent, early answered, encrypted, stopped.
+
+mod certificates;
+mod early;
+mod http2;
+mod slow;
+mod stop;
+mod tls;
