@@ -28,13 +28,7 @@ mod walks;
 
 /// Everything that one metadata adapter implements.
 pub trait MetadataStore:
-    ContentStore
-    + UploadStore
-    + SettingsStore
-    + ImportStore
-    + WalkStore
-    + LivenessStore
-    + CounterStore
+    ContentStore + UploadStore + SettingsStore + ImportStore + WalkStore + LivenessStore + CounterStore
 {
 }
 

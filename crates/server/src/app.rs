@@ -67,7 +67,7 @@ impl App {
         }
         let route = Route::parse(parts.uri.path(), &self.settings.prefix);
         let handler = route.handler();
-        self.metrics.begin(handler);
+        let in_flight = self.metrics.begin(handler);
         let waits = parts.headers.contains_key(header::EXPECT);
         let mut body = RequestBody::new(incoming, self.settings.upload_stall, waits);
         let mut notes = Notes::default();
@@ -102,6 +102,7 @@ impl App {
             received,
             status: response.status().as_u16(),
             line: self.line(&parts, peer, &route, &response, notes),
+            in_flight: Some(in_flight),
             busy: Some(busy),
         };
         response.map(|body| body.with_witness(Box::new(journal)))

@@ -128,9 +128,7 @@ impl Route {
             Self::Manifest(..) => (&["GET", "HEAD"], &["GET", "HEAD", "PUT", "DELETE"]),
             Self::Blob(..) => (&["GET", "HEAD"], &["GET", "HEAD", "DELETE"]),
             Self::Uploads(_) => (&[], &["POST"]),
-            Self::Upload(..) => {
-                (&["GET", "HEAD"], &["GET", "HEAD", "PATCH", "PUT", "DELETE"])
-            }
+            Self::Upload(..) => (&["GET", "HEAD"], &["GET", "HEAD", "PATCH", "PUT", "DELETE"]),
             Self::Root
             | Self::BaseWithoutSlash
             | Self::Base

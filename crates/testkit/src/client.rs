@@ -86,9 +86,10 @@ impl Client {
     /// Sends a request and reads its answer.
     pub async fn send(&self, mut request: Request) -> Answer {
         request.headers.extend(self.headers.iter().cloned());
+        let bytes = request.bytes();
         let mut wire = self.wire().await;
         // A server may answer and close before it has read everything.
-        let _ = wire.send(request.bytes()).await;
+        let _ = wire.send(bytes).await;
         wire.answer(request.method == "HEAD").await
     }
 

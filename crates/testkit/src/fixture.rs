@@ -66,8 +66,8 @@ pub fn image_manifest(config: &[u8], layers: &[Vec<u8>]) -> ManifestFixture {
 }
 
 /// An OCI index over manifests.
-pub fn index(children: &[ManifestFixture]) -> ManifestFixture {
-    let manifests: Vec<Value> = children.iter().map(ManifestFixture::descriptor).collect();
+pub fn index(children: &[&ManifestFixture]) -> ManifestFixture {
+    let manifests: Vec<Value> = children.iter().map(|child| child.descriptor()).collect();
     let document = json!({
         "schemaVersion": 2,
         "mediaType": MediaType::OCI_INDEX,
@@ -77,7 +77,7 @@ pub fn index(children: &[ManifestFixture]) -> ManifestFixture {
 }
 
 /// A Docker list over manifests.
-pub fn docker_list(children: &[ManifestFixture]) -> ManifestFixture {
+pub fn docker_list(children: &[&ManifestFixture]) -> ManifestFixture {
     let manifests: Vec<Value> = children
         .iter()
         .map(|child| {
@@ -110,8 +110,10 @@ pub fn artifact(subject: &ManifestFixture, artifact_type: &str) -> ManifestFixtu
 
 /// A signed schema 1 manifest over layers.
 pub fn schema1(layers: &[Vec<u8>]) -> ManifestFixture {
-    let layers: Vec<Value> =
-        layers.iter().map(|layer| json!({ "blobSum": Digest::sha256(layer).to_string() })).collect();
+    let layers: Vec<Value> = layers
+        .iter()
+        .map(|layer| json!({ "blobSum": Digest::sha256(layer).to_string() }))
+        .collect();
     let document = json!({
         "schemaVersion": 1,
         "name": "old",

@@ -198,8 +198,12 @@ impl TestRegistry {
 
 impl Drop for TestRegistry {
     fn drop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.runtime.shutdown_background();
+        if let Some(Running { runtime, .. }) = self.running.take() {
+            // Nothing may write to the directory while it is being removed. A
+            // runtime must not end inside another one, hence the thread.
+            let ended =
+                std::thread::spawn(move || runtime.shutdown_timeout(Duration::from_secs(5)));
+            let _ = ended.join();
         }
     }
 }

@@ -59,7 +59,13 @@ impl Answer {
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         let text = String::from_utf8_lossy(&self.body);
-        assert_eq!(self.status, status, "{:?}\n{}", self.headers, text.get(..2000).unwrap_or(&text));
+        assert_eq!(
+            self.status,
+            status,
+            "{:?}\n{}",
+            self.headers,
+            text.get(..2000).unwrap_or(&text)
+        );
         self
     }
 }

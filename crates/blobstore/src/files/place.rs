@@ -102,9 +102,9 @@ impl Places {
             Written::Direct(file) => file.sync_all(),
         };
         let fan = slot.sha256.as_bytes().first().copied().unwrap_or_default();
-        let settled = file.doing("syncing", &path, root).and_then(|()| {
-            self.sync(directory, fan).doing("syncing directory", directory, root)
-        });
+        let settled = file
+            .doing("syncing", &path, root)
+            .and_then(|()| self.sync(directory, fan).doing("syncing directory", directory, root));
         if settled.is_err() {
             // Nobody was told the key. The first error is the one to report.
             let _ = std::fs::remove_file(&path);

@@ -12,11 +12,11 @@ use std::path::Path;
 
 use store::{BlobKey, BlobSlot, StoreError};
 
+use super::Shared;
 use super::buffer::{BLOCK, SIZE};
 use super::direct;
 use super::failure::While;
 use super::place::Written;
-use super::Shared;
 
 /// Writes, names and syncs the bytes.
 pub(super) fn whole(shared: &Shared, slot: &BlobSlot, bytes: &[u8]) -> Result<BlobKey, StoreError> {

@@ -11,7 +11,6 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use oci::ByteRange;
-use rustix::fs::Advice;
 use rustix::io::ReadWriteFlags;
 use store::{BlobKey, BlobRead, StoreError};
 use tokio::task::JoinHandle;
@@ -47,7 +46,7 @@ pub(super) fn open(
     }
     let file = Arc::new(file);
     let stream =
-        Reading { file, key: key.clone(), next: range.start, end, kept: Vec::new(), cold: None, advised: false };
+        Reading { file, key: key.clone(), next: range.start, end, kept: Vec::new(), cold: None };
     Ok(BlobRead::Stream(Box::pin(stream)))
 }
 
@@ -84,8 +83,6 @@ struct Reading {
     kept: Vec<Arc<Vec<u8>>>,
     /// A read that had to go to the disk.
     cold: Option<JoinHandle<(Vec<u8>, io::Result<usize>)>>,
-    /// Whether the system was told that the file is read in order.
-    advised: bool,
 }
 
 /// A chunk as the one who sends it sees it.
@@ -135,8 +132,9 @@ impl Reading {
 
     /// A chunk of at least `size` bytes that nobody reads any more, or a new one.
     fn chunk(&mut self, size: usize) -> Vec<u8> {
-        let free = self.kept.iter().position(|kept| Arc::strong_count(kept) == 1);
-        let kept = free.map(|index| self.kept.swap_remove(index)).and_then(Arc::into_inner);
+        // The newest that is free: its bytes are the likeliest to lie in the cache of the processor.
+        let free = self.kept.iter().rposition(|kept| Arc::strong_count(kept) == 1);
+        let kept = free.map(|index| self.kept.remove(index)).and_then(Arc::into_inner);
         kept.filter(|chunk| chunk.len() >= size).unwrap_or_else(|| vec![0; size])
     }
 
@@ -154,18 +152,12 @@ impl Reading {
     }
 
     fn read_cold(
-        &mut self,
+        &self,
         mut chunk: Vec<u8>,
         size: usize,
     ) -> JoinHandle<(Vec<u8>, io::Result<usize>)> {
         let (file, at) = (Arc::clone(&self.file), self.next);
-        let first = !std::mem::replace(&mut self.advised, true);
         tokio::task::spawn_blocking(move || {
-            if first {
-                // A hint, for reading ahead further than usual. Not "will need": that would fill
-                // the page cache with single pages, which later reads copy at half the speed.
-                let _ = rustix::fs::fadvise(&file, at, None, Advice::Sequential);
-            }
             let part = chunk.get_mut(..size).unwrap_or_default();
             let count = file.read_at(part, at);
             (chunk, count)

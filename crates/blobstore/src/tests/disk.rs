@@ -82,6 +82,14 @@ async fn an_upload_whose_sync_failed_is_never_gone_on_with() {
     };
     assert!(text.contains("syncing berth/staging/lost"), "{text}");
     drop(staged);
+    assert!(files.reopen(&id("lost"), start.clone()).await.unwrap().is_none());
+
+    std::os::unix::fs::symlink("/dev/full", root.path().join("berth/staging/lost")).unwrap();
+    let staged = files.reopen(&id("lost"), start.clone()).await.unwrap().unwrap();
+    let Err(StoreError::Failed(text)) = staged.publish(&slot(b"", "lost")).await else {
+        panic!("a failed sync");
+    };
+    assert!(text.contains("syncing berth/staging/lost"), "{text}");
     assert!(files.reopen(&id("lost"), start).await.unwrap().is_none());
 }
 

@@ -57,9 +57,9 @@ impl Location {
     /// map its index; there a rollback journal is right, but readers wait for
     /// the writer.
     fn takes_write_ahead_log(&self) -> Result<bool, Failure> {
-        let tried = self.open_writer().and_then(|connection| {
-            Ok(connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?)
-        });
+        let tried = self
+            .open_writer()
+            .and_then(|connection| Ok(connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?));
         match tried {
             Ok(()) => Ok(true),
             Err(failure) if failure.breaks_connection() && !failure.is_no_database() => {

@@ -12,7 +12,10 @@ const NETWORK: &[(u64, &str)] =
 /// Refuses a directory on a file system of the network.
 pub(crate) fn check(directory: &Path) -> Result<(), StoreError> {
     let found = rustix::fs::statfs(directory).map_err(|error| {
-        StoreError::io(format!("looking at the file system of {}", directory.display()), &error.into())
+        StoreError::io(
+            format!("looking at the file system of {}", directory.display()),
+            &error.into(),
+        )
     })?;
     // The field's width and sign differ between machines; its low half is the number.
     refuse(found.f_type as u64 & 0xFFFF_FFFF, directory)

@@ -54,7 +54,7 @@ impl Registry {
             BlobPlace::Inline(bytes) => Ok(BlobRead::Stream(one(cut(bytes, wanted)?))),
             BlobPlace::Stored(key) => match self.blobs.read(key, wanted).await? {
                 BlobRead::Stream(stream) if wanted == whole && !blob.record.verified => {
-                    let verified = Verifying::new(stream, blob.record.sha256).begun().await?;
+                    let verified = Verifying::new(stream, blob.digest).begun().await?;
                     Ok(BlobRead::Stream(Box::pin(verified)))
                 }
                 read => Ok(read),

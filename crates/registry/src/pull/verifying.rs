@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
-use oci::{Algorithm, Digest, Hasher};
+use oci::{Digest, Hasher};
 use store::{ByteStream, StoreError};
 
 /// Hashes what passes and holds the newest chunk back until the one after it,
@@ -21,7 +21,7 @@ pub(super) struct Verifying {
 
 impl Verifying {
     pub(super) fn new(inner: ByteStream, expected: Digest) -> Self {
-        let hasher = Some(Hasher::new(Algorithm::Sha256));
+        let hasher = Some(Hasher::new(expected.algorithm()));
         Self { inner, hasher, expected, held: None, ready: None }
     }
 

@@ -113,9 +113,7 @@ impl Registry {
         source: &mut dyn Source,
         digest: Digest,
     ) -> Result<Digests, Error> {
-        while let Some(chunk) =
-            source.chunk().await?
-        {
+        while let Some(chunk) = source.chunk().await? {
             live.append(&*self.blobs, chunk).await?;
         }
         let digests = live.digests(digest.algorithm()).await?;

@@ -80,7 +80,8 @@ impl Model {
         from: Option<&RepositoryName>,
     ) -> Answer {
         let sha256 = self.sha256(digest);
-        let mut sources = self.repositories.iter().filter(|(name, _)| from.is_none_or(|f| f == *name));
+        let mut sources =
+            self.repositories.iter().filter(|(name, _)| from.is_none_or(|f| f == *name));
         let found = sources.any(|(_, repository)| repository.blobs.contains(&sha256));
         if found {
             self.repositories.entry(to.clone()).or_default().blobs.insert(sha256);
@@ -174,10 +175,8 @@ impl Model {
         }
         let needed = repository.manifests.values().any(|number| {
             let parsed = Universe::parsed(&universe.manifests[*number]);
-            let needed = parsed.references().iter().any(|link| {
-                link.role != Role::Subject && self.sha256(&link.descriptor.digest) == sha256
-            });
-            needed
+            let mut needed = parsed.references().iter().filter(|link| link.role != Role::Subject);
+            needed.any(|link| self.sha256(&link.descriptor.digest) == sha256)
         });
         if needed {
             return Answer::BlobNeeded;
@@ -252,8 +251,8 @@ impl Model {
             let parsed = Universe::parsed(fixture);
             let attached = parsed.subject().is_some_and(|s| self.sha256(&s.digest) == sha256);
             let artifact_type = parsed.artifact_type();
-            let wanted = types.is_empty()
-                || artifact_type.as_ref().is_some_and(|own| types.contains(own));
+            let wanted =
+                types.is_empty() || artifact_type.as_ref().is_some_and(|own| types.contains(own));
             if attached && wanted {
                 found.push((fixture.digest(), artifact_type));
             }

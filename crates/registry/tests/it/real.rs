@@ -163,7 +163,10 @@ impl Real {
             Operation::Referrers { of, subject, types } => {
                 let list = registry.referrers(&pull(of)?, subject, types, None).await?;
                 assert_eq!(list.next, None);
-                let entries = list.referrers.into_iter().map(|r| (self.sha256(universe, &r.digest), r.artifact_type));
+                let entries = list
+                    .referrers
+                    .into_iter()
+                    .map(|r| (self.sha256(universe, &r.digest), r.artifact_type));
                 let mut entries: Vec<_> = entries.collect();
                 entries.sort();
                 Answer::Referrers(entries)

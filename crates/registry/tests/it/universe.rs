@@ -17,10 +17,8 @@ impl Universe {
         let repository = |name: &&str| RepositoryName::parse(name).unwrap();
         // Empty, inline, held and staged ones.
         let sizes = [0_usize, 10, 17_000, 140_000];
-        let mut blobs: Vec<Bytes> = sizes
-            .iter()
-            .map(|size| Bytes::from(fixture::blob(*size as u64, *size)))
-            .collect();
+        let mut blobs: Vec<Bytes> =
+            sizes.iter().map(|size| Bytes::from(fixture::blob(*size as u64, *size))).collect();
         blobs.push(Bytes::from_static(b"{}"));
         Self {
             repositories: ["a", "a-b", "a/b", "a_b"].iter().map(repository).collect(),
@@ -38,9 +36,8 @@ impl Universe {
 
     /// Every digest there is.
     pub(crate) fn digests(&self) -> Vec<Digest> {
-        let both = |bytes: &[u8]| {
-            [Digest::sha256(bytes), Digest::of(oci::Algorithm::Sha512, bytes)]
-        };
+        let both =
+            |bytes: &[u8]| [Digest::sha256(bytes), Digest::of(oci::Algorithm::Sha512, bytes)];
         let blobs = self.blobs.iter().flat_map(|bytes| both(bytes));
         let manifests = self.manifests.iter().flat_map(|manifest| both(&manifest.bytes));
         blobs.chain(manifests).collect()
@@ -52,12 +49,12 @@ fn manifests(blobs: &[Bytes]) -> Vec<ManifestFixture> {
     let small = fixture::image_manifest(&blobs[1], &layers(&[0]));
     let large = fixture::image_manifest(&blobs[1], &layers(&[2, 3]));
     let same_layers = fixture::image_manifest(&blobs[2], &layers(&[3, 3]));
-    let index = fixture::index(&[small.clone(), large.clone()]);
+    let index = fixture::index(&[&small, &large]);
     vec![
         fixture::artifact(&small, "application/x.sbom"),
         fixture::artifact(&small, "application/x.signature"),
         fixture::artifact(&index, "application/x.sbom"),
-        fixture::docker_list(&[same_layers.clone()]),
+        fixture::docker_list(&[&same_layers]),
         fixture::schema1(&layers(&[1, 2])),
         fixture::index(&[]),
         small,

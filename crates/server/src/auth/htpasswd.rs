@@ -84,8 +84,9 @@ impl Htpasswd {
         }
         let seen = stamp(&self.path).map_err(|e| self.unavailable(&e))?;
         if accounts.seen != Some(seen) {
-            let text = std::fs::read_to_string(&self.path).map_err(|e| self.unavailable(&e))?;
-            accounts.hashes = Arc::new(parse(&text));
+            let bytes = std::fs::read(&self.path).map_err(|e| self.unavailable(&e))?;
+            // A line that is no text is a bad line like others.
+            accounts.hashes = Arc::new(parse(&String::from_utf8_lossy(&bytes)));
             accounts.seen = Some(seen);
         }
         accounts.looked_at = Some(now);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::http::body::Witness;
 use crate::net::Busy;
-use crate::ops::metrics::{Metrics, Seen};
+use crate::ops::metrics::{InFlight, Metrics, Seen};
 use store::Clock;
 use tracing::Level;
 
@@ -22,6 +22,8 @@ pub(crate) struct Journal {
     pub received: u64,
     pub status: u16,
     pub line: Option<Line>,
+    /// Keeps the request counted among those in flight.
+    pub in_flight: Option<InFlight>,
     /// Keeps the connection from counting as idle.
     pub busy: Option<Busy>,
 }
@@ -45,6 +47,7 @@ impl Witness for Journal {
     fn ended(&mut self, written: u64, complete: bool) {
         let took = self.clock.elapsed().saturating_sub(self.began);
         let seen = Seen { status: self.status, took, received: self.received, sent: written };
+        self.in_flight = None;
         self.metrics.end(self.handler, self.method_label, &seen);
         if let Some(line) = self.line.take() {
             line.write(&seen, complete);

@@ -90,14 +90,16 @@ impl Metrics {
         metrics
     }
 
-    /// A request begins.
-    pub(crate) fn begin(&self, handler: &'static str) {
-        self.in_flight.get_or_create(&Handler { handler }).inc();
+    /// A request begins; it is in flight until the returned value is dropped,
+    /// also if its client gives up before the answer.
+    pub(crate) fn begin(&self, handler: &'static str) -> InFlight {
+        let gauge = self.in_flight.get_or_create_owned(&Handler { handler });
+        gauge.inc();
+        InFlight(gauge)
     }
 
     /// A request has ended.
     pub(crate) fn end(&self, handler: &'static str, method: &'static str, seen: &Seen) {
-        self.in_flight.get_or_create(&Handler { handler }).dec();
         let kind = Kind { handler, method };
         self.requests.get_or_create(&Outcome { handler, method, code: seen.status }).inc();
         self.durations.get_or_create(&kind).observe(seen.took.as_secs_f64());
@@ -116,6 +118,16 @@ impl Metrics {
         // Writing to a string cannot fail.
         let _ = text::encode(&mut out, &self.registry.read());
         out
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(crate) struct InFlight(Gauge<i64, AtomicI64>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

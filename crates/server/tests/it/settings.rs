@@ -37,10 +37,8 @@ async fn a_read_only_registry_reads_and_refuses_every_write() {
 
 #[tokio::test]
 async fn a_prefix_is_in_front_of_every_path_and_every_link() {
-    let registry = TestRegistry::builder()
-        .set(|options| options.server.prefix = "/reg".into())
-        .start()
-        .await;
+    let registry =
+        TestRegistry::builder().set(|options| options.server.prefix = "/reg".into()).start().await;
     let client = registry.client();
     client.get("/v2/").await.expect(404);
     client.get("/reg/v2/").await.expect(200);
@@ -160,7 +158,7 @@ async fn sparse_repositories_take_manifests_without_what_they_reference() {
         .await;
     let client = registry.client();
     let child = fixture::image(1, 10).manifest;
-    for index in [fixture::index(&[child.clone()]), fixture::docker_list(&[child.clone()])] {
+    for index in [fixture::index(&[&child]), fixture::docker_list(&[&child])] {
         let answer = index.push(&client, "whole", "v1").await.expect(400);
         assert_eq!(answer.code(), "MANIFEST_BLOB_UNKNOWN");
         index.push(&client, "sparse/x", "v1").await.expect(201);

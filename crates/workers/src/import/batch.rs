@@ -1,9 +1,7 @@
 //! Gathers records into batches that the store takes in one transaction.
 
 use oci::{RepositoryName, Tag};
-use store::{
-    ImportBatch, ImportStore, ImportedBlob, ImportedManifest, ImportedTag, Timestamp,
-};
+use store::{ImportBatch, ImportStore, ImportedBlob, ImportedManifest, ImportedTag, Timestamp};
 
 use crate::WorkError;
 

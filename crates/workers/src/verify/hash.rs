@@ -96,10 +96,7 @@ async fn drain(
     }
 }
 
-async fn update(
-    mut hashers: Vec<Hasher>,
-    chunks: Vec<Bytes>,
-) -> Result<Vec<Hasher>, StoreError> {
+async fn update(mut hashers: Vec<Hasher>, chunks: Vec<Bytes>) -> Result<Vec<Hasher>, StoreError> {
     let work = move || {
         for hasher in &mut hashers {
             chunks.iter().for_each(|chunk| hasher.update(chunk));

@@ -1,8 +1,8 @@
 //! How SQLite finds rows: by index, never by reading a whole table.
 
 use super::super::{
-    content, counter, import, liveness, manifest, mount, presence, repository, settings, tag, unlink,
-    upload, walk,
+    content, counter, import, liveness, manifest, mount, presence, repository, settings, tag,
+    unlink, upload, walk,
 };
 use super::*;
 

@@ -94,7 +94,7 @@ async fn wrong_credentials_of_every_kind_are_refused_alike() {
 }
 
 #[tokio::test]
-async fn a_verified_password_is_remembered_for_a_minute() {
+async fn a_verified_password_does_not_cost_a_hash_per_request() {
     let accounts = Accounts::new();
     // A hash of this cost takes some tens of milliseconds even when optimized.
     let hash = bcrypt::hash("secret", 10).unwrap();
@@ -115,9 +115,6 @@ async fn a_verified_password_is_remembered_for_a_minute() {
     let first = time(1).await;
     let next = time(10).await;
     assert!(next < first * 5, "ten answers took {next:?}, the first one {first:?}");
-    registry.clock.advance(Duration::from_secs(61));
-    let later = time(1).await;
-    assert!(later > first / 4, "{later:?} after {first:?}");
 }
 
 #[tokio::test]

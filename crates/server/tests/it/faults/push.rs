@@ -22,8 +22,9 @@ async fn holds(client: &Client, image: &ImageFixture, tag: &str, answers: &[Answ
 }
 
 async fn every_call_fails_once(layer: usize, fault: Fault, when: When) {
-    let registry = TestRegistry::start().await;
+    let mut registry = TestRegistry::start().await;
     let client = registry.client();
+    let mut kept = Vec::new();
     registry.faults.clear();
     fixture::image(1_000_000, layer).pushed(&client, "a", "all").await;
     let calls = registry.faults.calls();
@@ -38,6 +39,11 @@ async fn every_call_fails_once(layer: usize, fault: Fault, when: When) {
         let again = image.push(&client, "a", &tag).await;
         assert!(again.iter().all(|answer| answer.status == 201), "{what}: {again:?}");
         holds(&client, &image, &tag, &again, &what).await;
+        kept.push((image, tag, again, what));
+    }
+    registry.crash().await;
+    for (image, tag, answers, what) in kept {
+        holds(&registry.client(), &image, &tag, &answers, &what).await;
     }
 }
 

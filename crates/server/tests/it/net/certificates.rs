@@ -80,7 +80,8 @@ pub(super) async fn connect(
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
-            let chain = vec![CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap()];
+            let chain =
+                vec![CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap()];
             let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
             builder.with_client_auth_cert(chain, key).unwrap()
         }

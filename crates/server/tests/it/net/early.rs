@@ -40,10 +40,8 @@ async fn with_accounts() -> TestRegistry {
     let directory = testkit::directory();
     let path = directory.path().join("htpasswd");
     tokio::fs::File::create(&path).await.unwrap().flush().await.unwrap();
-    let registry = TestRegistry::builder()
-        .set(move |options| options.htpasswd = Some(path))
-        .start()
-        .await;
+    let registry =
+        TestRegistry::builder().set(move |options| options.htpasswd = Some(path)).start().await;
     drop(directory);
     registry
 }

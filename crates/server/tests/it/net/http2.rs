@@ -57,8 +57,7 @@ async fn round_trip(sender: &mut SendRequest<Full<Bytes>>, origin: &str) {
 
 #[tokio::test]
 async fn http2_in_clear_text_is_spoken_where_it_is_enabled() {
-    let registry =
-        TestRegistry::builder().set(|options| options.server.h2c = true).start().await;
+    let registry = TestRegistry::builder().set(|options| options.server.h2c = true).start().await;
     let stream = TcpStream::connect(registry.address()).await.unwrap();
     round_trip(&mut speak(stream).await, "http://registry.test").await;
     // HTTP/1.1 on the same port goes on.
@@ -101,4 +100,18 @@ async fn absolute_urls_over_http2_name_the_authority_that_was_asked() {
     let (_, headers, _) = send(&mut sender, "POST", url, Vec::new()).await;
     let location = headers["location"].to_str().unwrap();
     assert!(location.starts_with("http://registry.test:5000/v2/a/"), "{location}");
+}
+
+#[tokio::test]
+async fn an_early_answer_over_http2_reaches_a_client_that_streams() {
+    let registry = TestRegistry::builder().set(|options| options.server.h2c = true).start().await;
+    let stream = TcpStream::connect(registry.address()).await.unwrap();
+    let mut sender = speak(stream).await;
+    let url = "http://registry.test/v2/a/blobs/uploads/x";
+    for _ in 0..3 {
+        let (status, _, body) = send(&mut sender, "PATCH", url, vec![0; 20 << 20]).await;
+        assert!(status == 404 && !body.is_empty());
+    }
+    let (status, _, _) = send(&mut sender, "GET", "http://registry.test/v2/", Vec::new()).await;
+    assert_eq!(status, 200);
 }

@@ -14,8 +14,6 @@ async fn short() -> TestRegistry {
     let builder = TestRegistry::builder().set(|options| {
         options.server.head_timeout = SHORT;
         options.server.idle_timeout = SHORT;
-        options.server.upload_stall = SHORT;
-        options.server.download_stall = SHORT;
     });
     builder.start().await
 }
@@ -55,10 +53,8 @@ async fn a_connection_that_falls_silent_after_an_answer_is_closed() {
 
 #[tokio::test]
 async fn a_head_that_comes_byte_by_byte_is_cut_off() {
-    let registry = TestRegistry::builder()
-        .set(|options| options.server.head_timeout = SHORT)
-        .start()
-        .await;
+    let registry =
+        TestRegistry::builder().set(|options| options.server.head_timeout = SHORT).start().await;
     for begins_after in [0, 1] {
         let mut wire = registry.client().wire().await;
         for _ in 0..begins_after {
@@ -78,18 +74,22 @@ async fn a_head_that_comes_byte_by_byte_is_cut_off() {
     }
 }
 
+async fn stalling(stall: Duration) -> TestRegistry {
+    TestRegistry::builder().set(|options| options.server.upload_stall = stall).start().await
+}
+
 #[tokio::test]
 async fn an_upload_that_stalls_is_answered_and_kept() {
-    let registry = short().await;
+    let registry = stalling(Duration::from_millis(400)).await;
     let client = registry.client();
     for size in [1000, 400_000] {
         let bytes = fixture::blob(size as u64, size);
         let upload = client.open_upload("a").await;
         let mut wire = client.wire().await;
         let length = size.to_string();
-        let head = Request::new("PATCH", &upload).with("Content-Length", length).bytes();
-        wire.send(head).await.unwrap();
-        wire.send(&bytes[..size / 2]).await.unwrap();
+        let mut begun = Request::new("PATCH", &upload).with("Content-Length", length).bytes();
+        begun.extend_from_slice(&bytes[..size / 2]);
+        wire.send(begun).await.unwrap();
         let answer = timeout(SOON, wire.answer(false)).await.unwrap().expect(408);
         assert!(!answer.code().is_empty());
         let status = client.get(&upload).await.expect(204);
@@ -101,14 +101,14 @@ async fn an_upload_that_stalls_is_answered_and_kept() {
 
 #[tokio::test]
 async fn a_slow_upload_that_goes_on_is_not_cut_off() {
-    let registry = short().await;
+    let registry = stalling(Duration::from_secs(1)).await;
     let client = registry.client();
     let upload = client.open_upload("a").await;
     let mut wire = client.wire().await;
-    let head = Request::new("PATCH", &upload).with("Content-Length", "20").bytes();
+    let head = Request::new("PATCH", &upload).with("Content-Length", "15").bytes();
     wire.send(head).await.unwrap();
-    let mut ticks = interval(Duration::from_millis(30));
-    for _ in 0..20 {
+    let mut ticks = interval(Duration::from_millis(100));
+    for _ in 0..15 {
         ticks.tick().await;
         wire.send("a").await.unwrap();
     }
@@ -117,7 +117,8 @@ async fn a_slow_upload_that_goes_on_is_not_cut_off() {
 
 #[tokio::test]
 async fn a_client_that_takes_no_bytes_is_let_go() {
-    let registry = short().await;
+    let builder = TestRegistry::builder().set(|options| options.server.download_stall = SHORT);
+    let registry = builder.start().await;
     let client = registry.client();
     // More than socket buffers hold.
     let bytes = fixture::blob(1, 48 << 20);
@@ -132,7 +133,8 @@ async fn a_client_that_takes_no_bytes_is_let_go() {
             let text = registry.debug_client().get("/metrics").await.expect(200).body;
             let text = String::from_utf8(text).unwrap();
             let gone = "registry_http_in_flight_requests{handler=\"blob\"} 0";
-            let seen = "registry_http_requests_total{handler=\"blob\",method=\"get\",code=\"200\"} 1";
+            let seen =
+                "registry_http_requests_total{handler=\"blob\",method=\"get\",code=\"200\"} 1";
             if text.contains(gone) && text.contains(seen) {
                 return;
             }
@@ -144,10 +146,8 @@ async fn a_client_that_takes_no_bytes_is_let_go() {
 
 #[tokio::test]
 async fn connections_beyond_the_bound_wait_for_a_place() {
-    let registry = TestRegistry::builder()
-        .set(|options| options.server.max_connections = 2)
-        .start()
-        .await;
+    let registry =
+        TestRegistry::builder().set(|options| options.server.max_connections = 2).start().await;
     let client = registry.client();
     let mut first = client.wire().await;
     let mut second = client.wire().await;

@@ -73,8 +73,7 @@ async fn an_idle_connection_does_not_hold_up_a_stop() {
 
 #[tokio::test]
 async fn a_registry_that_is_not_ready_says_so_and_lives() {
-    let registry =
-        TestRegistry::builder().set(|options| options.not_ready = true).start().await;
+    let registry = TestRegistry::builder().set(|options| options.not_ready = true).start().await;
     let client = registry.client();
     client.get("/livez").await.expect(200);
     let ready = client.get("/readyz").await.expect(503);

@@ -120,10 +120,8 @@ async fn a_failure_names_its_cause_in_the_log_and_only_there() {
 #[tokio::test]
 async fn probes_and_switched_off_logs_leave_no_line_but_failures_do() {
     listen();
-    let registry = TestRegistry::builder()
-        .set(|options| options.server.access_log = false)
-        .start()
-        .await;
+    let registry =
+        TestRegistry::builder().set(|options| options.server.access_log = false).start().await;
     let client = registry.client();
     client.get("/livez?probe").await.expect(200);
     client.get("/v2/logged/three/tags/list").await.expect(404);

@@ -34,8 +34,11 @@ async fn the_debug_listener_shows_no_secret_and_no_registry() {
         let text = String::from_utf8_lossy(&answer.body).to_lowercase();
         let root = registry.root().display().to_string().to_lowercase();
         assert!(!text.contains(&hex) && !text.contains(&root), "{path}");
-        assert_eq!(debug.head(path).await.expect(200).header("content-length"),
-            answer.header("content-length"), "{path}");
+        assert_eq!(
+            debug.head(path).await.expect(200).header("content-length"),
+            answer.header("content-length"),
+            "{path}"
+        );
     }
     for path in ["/", "/v2/", "/v2/_catalog", "/debug/pprof/", "/debug/pprof/cmdline"] {
         debug.get(path).await.expect(404);

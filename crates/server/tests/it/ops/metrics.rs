@@ -33,26 +33,33 @@ async fn requests_are_counted_by_handler_method_and_code() {
 
 #[tokio::test]
 async fn requests_that_clients_give_up_are_no_longer_in_flight() {
-    let registry = TestRegistry::builder()
-        .set(|options| options.server.upload_stall = std::time::Duration::from_millis(100))
-        .start()
-        .await;
+    let registry = TestRegistry::start().await;
     let client = registry.client();
     let upload = client.open_upload("a").await;
-    for method in ["GET", "PATCH"] {
-        let mut wire = client.wire().await;
-        let request = testkit::Request::new(method, &upload).with("Content-Length", "10");
-        wire.send(request.bytes()).await.unwrap();
-        wire.send("12345").await.unwrap();
-        drop(wire);
-    }
-    let mut text = String::new();
-    for _ in 0..200 {
-        text = metrics(&registry.debug_client()).await;
-        if text.contains("registry_http_in_flight_requests{handler=\"blob_upload_chunk\"} 0") {
+    // A writer that takes its time, and a reader that waits for it.
+    let mut writer = client.wire().await;
+    let patch = testkit::Request::new("PATCH", &upload).with("Content-Length", "10");
+    writer.send(patch.bytes()).await.unwrap();
+    writer.send("12345").await.unwrap();
+    in_flight(&registry, 1).await;
+    let mut reader = client.wire().await;
+    reader.send(testkit::Request::new("GET", &upload).bytes()).await.unwrap();
+    in_flight(&registry, 2).await;
+    drop(reader);
+    in_flight(&registry, 1).await;
+    writer.send("67890").await.unwrap();
+    writer.answer(false).await.expect(202);
+    in_flight(&registry, 0).await;
+}
+
+/// Waits until this many requests to the upload are in flight.
+async fn in_flight(registry: &TestRegistry, count: usize) {
+    let line = format!("registry_http_in_flight_requests{{handler=\"blob_upload_chunk\"}} {count}");
+    for _ in 0..250 {
+        if metrics(&registry.debug_client()).await.contains(&line) {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    panic!("{text}");
+    panic!("there are never {count} requests in flight");
 }

@@ -9,7 +9,7 @@ async fn head_has_the_status_and_headers_of_get_on_every_route() {
     let client = registry.client();
     let image = fixture::image(1, 200_000);
     image.pushed(&client, "a", "v1").await;
-    fixture::index(&[image.manifest.clone()]).push(&client, "a", "v2").await.expect(201);
+    fixture::index(&[&image.manifest]).push(&client, "a", "v2").await.expect(201);
     let layer = Digest::sha256(&image.layers[0]);
     let absent = Digest::sha256(b"absent");
     let upload = client.open_upload("a").await;

@@ -7,13 +7,17 @@ use testkit::{Fault, Request, TestRegistry, fixture};
 /// Puts a file into the tree under `digest`, as another registry might have
 /// left it, and imports it.
 async fn plant(registry: &TestRegistry, digest: &Digest, bytes: &[u8]) {
+    plant_as(registry, digest, None, bytes).await;
+}
+
+async fn plant_as(registry: &TestRegistry, digest: &Digest, sha512: Option<Digest>, bytes: &[u8]) {
     let hex = digest.hex();
     let key = format!("docker/registry/v2/blobs/sha256/{}/{hex}/data", &hex[..2]);
     let path = registry.root().join(&key);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, bytes).unwrap();
     let size = bytes.len() as u64;
-    let blob = ImportedBlob { sha256: *digest, sha512: None, size, key: BlobKey::new(key) };
+    let blob = ImportedBlob { sha256: *digest, sha512, size, key: BlobKey::new(key) };
     let batch = ImportBatch {
         repository: RepositoryName::parse("a").unwrap(),
         blobs: vec![blob],
@@ -124,4 +128,14 @@ async fn a_failing_store_is_never_not_found() {
     }
     registry.faults.clear();
     client.get(&paths[0]).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_imported_blob_under_a_wrong_sha512_is_not_served_by_it() {
+    let registry = TestRegistry::start().await;
+    let bytes = fixture::blob(1, 5000);
+    let (sha256, wrong) = (Digest::sha256(&bytes), Digest::of(oci::Algorithm::Sha512, b"other"));
+    plant_as(&registry, &sha256, Some(wrong), &bytes).await;
+    registry.client().blob("a", &wrong).await.expect(500);
+    registry.client().blob("a", &sha256).await.expect(200);
 }

@@ -1,0 +1,17 @@
+//! Every parser against hostile bytes: none panics, what is taken is sound.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod hash_state;
+mod headers;
+mod htpasswd;
+mod http;
+mod link;
+mod manifest;
+mod names;
