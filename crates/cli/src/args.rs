@@ -160,7 +160,11 @@ fn parse(name: &str, arguments: Vec<OsString>) -> Result<Command, clap::Error> {
 /// What this program is called now: the script of the original image calls `registry`.
 pub(crate) fn own_name() -> String {
     let called = std::env::args_os().next().unwrap_or_else(|| "berth".into());
-    if file_name(&called) == "entrypoint.sh" { "registry".to_owned() } else { called.to_string_lossy().into_owned() }
+    if file_name(&called) == "entrypoint.sh" {
+        "registry".to_owned()
+    } else {
+        called.to_string_lossy().into_owned()
+    }
 }
 
 /// The definition, for completions.

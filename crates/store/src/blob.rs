@@ -171,9 +171,7 @@ pub trait StagedBlob: Send {
     /// [`StagedBlob::offset`]. `None` before the first such point, after each
     /// [`StagedBlob::checkpoint`] until there is a newer one, and for ever
     /// where a store knows no such points.
-    fn passed(&self) -> Option<Checkpoint> {
-        None
-    }
+    fn passed(&self) -> Option<Checkpoint>;
 
     /// Waits until everything appended is hashed and written and makes the
     /// data survive a crash of the process; with `durable` also a power cut.

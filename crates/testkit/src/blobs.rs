@@ -81,6 +81,10 @@ impl StagedBlob for FailingStaged {
         self.inner.offset()
     }
 
+    fn passed(&self) -> Option<Checkpoint> {
+        self.inner.passed()
+    }
+
     async fn append(&mut self, chunk: Bytes) -> Result<(), StoreError> {
         self.faults.around("append", self.inner.append(chunk)).await
     }

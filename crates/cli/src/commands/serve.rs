@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use registry::Registry;
 use server::{App, DebugSettings, Health, Listener, Readiness, Serving, TlsSource};
+use store::StoreError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use workers::expire::{self, Expire, ExpireOptions};
 use workers::import::{self, NeedsImport, needs_import};
 use workers::runner::{Runner, Schedule};
 use workers::verify::{self, Verify};
-use workers::{Finding, Observer, Progress, Shutdown};
+use workers::{Finding, Observer, Progress, Shutdown, WorkError};
 
 use crate::args::ConfigPath;
 use crate::config::auth::Auth;
@@ -36,6 +37,8 @@ use super::configuration;
 
 /// How often uploads that nobody touches are written down.
 const SETTLE_EVERY: Duration = Duration::from_secs(60);
+/// How often gathered pulls are written down.
+const COUNT_EVERY: Duration = Duration::from_secs(60);
 /// How long an upload may rest in memory.
 const SETTLE_AFTER: Duration = Duration::from_secs(300);
 /// How often a waiting server tries the lock.
@@ -128,6 +131,9 @@ impl Running {
             Ok(0) => {}
             Ok(uploads) => tracing::info!(uploads, "unfinished uploads were written down"),
             Err(error) => tracing::error!(%error, "unfinished uploads could not be written down"),
+        }
+        if let Err(error) = self.registry.flush_pulls(&*self.stores.metadata).await {
+            tracing::warn!(%error, "the last pulls were not counted");
         }
         let metadata = self.stores.metadata.clone();
         let _ = tokio::task::spawn_blocking(move || metadata.close()).await;
@@ -258,12 +264,13 @@ fn duties(
     let schedule = Schedule { name: "settle", first_after: SETTLE_EVERY, interval: SETTLE_EVERY };
     runner.every(schedule, move || {
         let registry = settled.clone();
-        async move {
-            registry.settle_uploads(SETTLE_AFTER).await.map(|_| ()).map_err(|error| match error {
-                registry::Error::Store(error) => error.into(),
-                other => store::StoreError::Failed(other.to_string()).into(),
-            })
-        }
+        async move { registry.settle_uploads(SETTLE_AFTER).await.map(drop).map_err(duty_failed) }
+    });
+    let (counted, counters) = (registry.clone(), stores.metadata.clone());
+    let schedule = Schedule { name: "count", first_after: COUNT_EVERY, interval: COUNT_EVERY };
+    runner.every(schedule, move || {
+        let (registry, counters) = (counted.clone(), counters.clone());
+        async move { registry.flush_pulls(&*counters).await.map(drop).map_err(duty_failed) }
     });
     let purging = &config.storage.maintenance.upload_purging;
     if purging.enabled {
@@ -299,6 +306,14 @@ fn duties(
         async move { verify::run(&verify, &LogObserver, &signal).await.map(|_| ()) }
     });
     runner
+}
+
+/// A failure of the domain, as a duty reports it.
+fn duty_failed(error: registry::Error) -> WorkError {
+    match error {
+        registry::Error::Store(error) => error.into(),
+        other => StoreError::Failed(other.to_string()).into(),
+    }
 }
 
 /// Duties speak to the log.

@@ -27,8 +27,18 @@ impl Collector for Measure {
         let stats = self.metadata.stats();
         let uploads = self.registry.open_uploads();
         counter(&mut encoder, "berth_metadata_commits", "Transactions committed", stats.commits)?;
-        counter(&mut encoder, "berth_metadata_writes", "Writes in these transactions", stats.writes)?;
-        gauge(&mut encoder, "berth_metadata_waiting_writes", "Writes that wait for a commit", stats.waiting)?;
+        counter(
+            &mut encoder,
+            "berth_metadata_writes",
+            "Writes in these transactions",
+            stats.writes,
+        )?;
+        gauge(
+            &mut encoder,
+            "berth_metadata_waiting_writes",
+            "Writes that wait for a commit",
+            stats.waiting,
+        )?;
         gauge(&mut encoder, "berth_open_uploads", "Uploads that hold memory or a file", uploads)?;
         gauge(&mut encoder, "process_resident_memory_bytes", "Resident memory", resident_bytes())?;
         gauge(&mut encoder, "process_open_fds", "Open file descriptors", open_descriptors())

@@ -339,6 +339,7 @@ impl<'s> OpenUpload<'s> {
     /// Appends everything that `source` yields. If it breaks off, what came is
     /// kept and noted, so that the client can go on from there.
     pub(super) async fn receive(&mut self, source: &mut dyn Source) -> Result<u64, Error> {
+        let began_at = self.offset();
         let mut received = 0_u64;
         loop {
             let chunk = match source.chunk().await {
@@ -350,8 +351,41 @@ impl<'s> OpenUpload<'s> {
                 }
             };
             received += chunk.len() as u64;
-            self.append(chunk).await?;
+            if let Err(error) = self.append(chunk).await {
+                if matches!(error, Error::Store(StoreError::Full(_))) {
+                    self.give_back(began_at).await;
+                }
+                return Err(error);
+            }
             self.note_passed().await?;
+        }
+    }
+
+    /// Frees what a body took that found the disk full, so that others can
+    /// write again: all of an upload that began with it, else what came since
+    /// the last checkpoint.
+    async fn give_back(&mut self, began_at: u64) {
+        let sessions = self.sessions;
+        *self.slot = Slot::Unloaded;
+        let freed = async {
+            if began_at == 0 {
+                let Some(staging) = StagingId::parse(self.id.as_str()) else { return Ok(()) };
+                sessions.blobs.discard(&staging).await?;
+                return sessions.uploads.remove_uploads(vec![self.id.clone()]).await;
+            }
+            let Some(claims) = sessions.ids.check(&self.id, &self.entry.repository) else {
+                return Ok(());
+            };
+            // Going on from the checkpoint cuts the staging area back to it.
+            if let Loaded::Live(live) =
+                sessions.load(&self.id, &self.entry.repository, claims).await?
+            {
+                *self.slot = Slot::Live(live);
+            }
+            Ok::<(), StoreError>(())
+        };
+        if let Err(error) = freed.await {
+            tracing::warn!(%error, upload = %self.id, "a full disk could not be relieved of an upload");
         }
     }
 

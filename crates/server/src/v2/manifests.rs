@@ -31,6 +31,9 @@ pub(crate) async fn get(
         Condition::Failed => return Err(Failure::precondition()),
         Condition::NotModified => Answer::status(StatusCode::NOT_MODIFIED),
         Condition::Proceed => {
+            if !call.is_head() {
+                registry.count_pull(granted, reference, &manifest);
+            }
             Answer::ok().text(CONTENT_TYPE, manifest.media_type.as_str()).full(manifest.bytes)
         }
     };
