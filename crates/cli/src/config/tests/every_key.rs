@@ -76,7 +76,7 @@ fn lists() -> Vec<(&'static str, &'static str, Value)> {
     vec![
         ("health.file.0.file", "/down", json!("/down")),
         ("health.file.0.interval", "7s", json!("7s")),
-        ("health.http.0.uri", "https://a/", json!("https://a/")),
+        ("health.http.0.uri", "http://a/", json!("http://a/")),
         ("health.http.0.headers.x-a", "[b]", json!(["b"])),
         ("health.http.0.statuscode", "204", json!(204)),
         ("health.http.0.timeout", "2s", json!("2s")),

@@ -15,7 +15,7 @@ http:
   tls: {certificate: /c, key: /k, clientcas: [/a]}
 health:
   file: [{file: /f}]
-  http: [{uri: https://u, headers: {A: [b]}}]
+  http: [{uri: http://u, headers: {A: [b]}}]
   tcp: [{addr: 'h:1'}]
 validation:
   manifests:
