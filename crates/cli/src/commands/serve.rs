@@ -5,46 +5,38 @@
 //! import. Only then is the registry ready. On the way down: accept nothing,
 //! finish what is open, write down unfinished uploads, close the store.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+mod duties;
+mod take_over;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use registry::Registry;
 use server::{App, DebugSettings, Health, Listener, Readiness, Serving, TlsSource};
-use store::StoreError;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use workers::expire::{self, Expire, ExpireOptions};
-use workers::import::{self, NeedsImport, needs_import};
-use workers::runner::{Runner, Schedule};
-use workers::verify::{self, Verify};
-use workers::{Finding, Observer, Progress, Shutdown, WorkError};
+use workers::Shutdown;
+use workers::runner::Runner;
 
 use crate::args::ConfigPath;
 use crate::config::auth::Auth;
-use crate::config::listen::Listen;
 use crate::config::{Config, Loaded};
 use crate::logging;
+use crate::process::listen::listen_all;
 use crate::process::lock::StoreLock;
 use crate::process::measure::Measure;
 use crate::process::privileges::{Outcome, drop_to};
+use crate::process::signals::Signals;
 use crate::process::{checks, control};
 use crate::wire::{self, Stores, World};
-use crate::work::importing;
 
 use super::configuration;
 
-/// How often uploads that nobody touches are written down.
-const SETTLE_EVERY: Duration = Duration::from_secs(60);
-/// How often gathered pulls are written down.
-const COUNT_EVERY: Duration = Duration::from_secs(60);
-/// How long an upload may rest in memory.
-const SETTLE_AFTER: Duration = Duration::from_secs(300);
+use duties::duties;
+use take_over::take_over;
+
 /// How often a waiting server tries the lock.
 const LOCK_EVERY: Duration = Duration::from_millis(500);
-/// Bytes per second that re-hashing of imported blobs may read.
-const VERIFY_RATE: u64 = 200 << 20;
 
 /// Serves until a signal ends it.
 pub(super) fn run(at: &ConfigPath) -> Result<(), String> {
@@ -190,154 +182,6 @@ async fn wait_for_lock(root: &Path, health: &Health) -> Result<StoreLock, String
     }
 }
 
-/// Imports a tree that the original left, before anything is served from it.
-async fn take_over(
-    config: &Config,
-    stores: &Stores,
-    health: &Arc<Health>,
-    shutdown: &Shutdown,
-) -> Result<(), String> {
-    let needs =
-        needs_import(&*stores.tree, &*stores.metadata).await.map_err(|error| error.to_string())?;
-    match needs {
-        NeedsImport::FirstTime if config.berth.import.auto => {
-            tracing::info!("the storage directory was written by another registry; importing it");
-            let observer = StartObserver { health: health.clone() };
-            let report = import::run(&importing(stores), &observer, shutdown).await;
-            let report = report.map_err(|error| format!("import: {error}"))?;
-            tracing::info!(
-                repositories = report.repositories,
-                manifests = report.counts.manifests,
-                tags = report.counts.tags,
-                blobs = report.counts.blobs,
-                findings = report.findings.total(),
-                "imported"
-            );
-        }
-        NeedsImport::FirstTime => {
-            tracing::warn!(
-                "the storage directory holds repositories that were not imported; run `berth import`"
-            );
-        }
-        NeedsImport::ChangedSince => tracing::warn!(
-            "another registry has written to the storage directory since the last import; \
-             run `berth import` to merge that"
-        ),
-        NeedsImport::ExportUnfinished => {
-            tracing::warn!("an export was interrupted; run `berth export` again to finish it");
-        }
-        NeedsImport::Fresh | NeedsImport::UpToDate => {}
-    }
-    Ok(())
-}
-
-/// Tells probes and the log how far the import is.
-struct StartObserver {
-    health: Arc<Health>,
-}
-
-impl Observer for StartObserver {
-    fn progress(&self, progress: &Progress) {
-        let total = progress.total.map(|total| format!(" of {total}")).unwrap_or_default();
-        let text = format!("{}: {}{total} repositories", progress.phase, progress.done);
-        self.health.set_readiness(Readiness::Starting(text));
-    }
-
-    fn line(&self, line: &str) {
-        tracing::info!("{line}");
-    }
-
-    fn finding(&self, finding: &Finding) {
-        tracing::warn!("{finding}");
-    }
-}
-
-/// The periodic duties.
-fn duties(
-    config: &Config,
-    stores: &Stores,
-    registry: &Arc<Registry>,
-    shutdown: &Shutdown,
-) -> Runner {
-    let mut runner = Runner::new(shutdown.clone());
-    let settled = registry.clone();
-    let schedule = Schedule { name: "settle", first_after: SETTLE_EVERY, interval: SETTLE_EVERY };
-    runner.every(schedule, move || {
-        let registry = settled.clone();
-        async move { registry.settle_uploads(SETTLE_AFTER).await.map(drop).map_err(duty_failed) }
-    });
-    let (counted, counters) = (registry.clone(), stores.metadata.clone());
-    let schedule = Schedule { name: "count", first_after: COUNT_EVERY, interval: COUNT_EVERY };
-    runner.every(schedule, move || {
-        let (registry, counters) = (counted.clone(), counters.clone());
-        async move { registry.flush_pulls(&*counters).await.map(drop).map_err(duty_failed) }
-    });
-    let purging = &config.storage.maintenance.upload_purging;
-    if purging.enabled {
-        let expire = Expire {
-            uploads: stores.metadata.clone(),
-            blobs: stores.blobs.clone(),
-            clock: stores.world.clock.clone(),
-        };
-        let options = ExpireOptions {
-            age: purging.age,
-            dry_run: purging.dry_run,
-            ..ExpireOptions::default()
-        };
-        let interval = purging.interval.min(Duration::from_secs(3600));
-        let schedule = Schedule { name: "expire", first_after: Duration::from_secs(60), interval };
-        let signal = shutdown.clone();
-        runner.every(schedule, move || {
-            let (expire, signal) = (expire.clone(), signal.clone());
-            async move { expire::run(&expire, options, &LogObserver, &signal).await.map(|_| ()) }
-        });
-    }
-    let verify = Verify {
-        store: stores.metadata.clone(),
-        blobs: stores.blobs.clone(),
-        clock: stores.world.clock.clone(),
-        rate: std::num::NonZeroU64::new(VERIFY_RATE),
-    };
-    let hour = Duration::from_secs(3600);
-    let schedule = Schedule { name: "verify", first_after: Duration::from_secs(5), interval: hour };
-    let signal = shutdown.clone();
-    runner.every(schedule, move || {
-        let (verify, signal) = (verify.clone(), signal.clone());
-        async move { verify::run(&verify, &LogObserver, &signal).await.map(|_| ()) }
-    });
-    runner
-}
-
-/// A failure of the domain, as a duty reports it.
-fn duty_failed(error: registry::Error) -> WorkError {
-    match error {
-        registry::Error::Store(error) => error.into(),
-        other => StoreError::Failed(other.to_string()).into(),
-    }
-}
-
-/// Duties speak to the log.
-struct LogObserver;
-
-impl Observer for LogObserver {
-    fn progress(&self, progress: &Progress) {
-        tracing::debug!(
-            phase = progress.phase,
-            done = progress.done,
-            total = progress.total,
-            bytes = progress.bytes
-        );
-    }
-
-    fn line(&self, line: &str) {
-        tracing::info!("{line}");
-    }
-
-    fn finding(&self, finding: &Finding) {
-        tracing::error!("{finding}");
-    }
-}
-
 fn load_tls(config: &Config) -> Result<Option<Arc<TlsSource>>, String> {
     let settings = config.http.tls.as_ref().map(|tls| wire::tls(config, tls));
     settings.map(|settings| TlsSource::load(settings).map(Arc::new)).transpose()
@@ -378,90 +222,4 @@ fn become_user(config: &Config) -> Result<(), String> {
         Outcome::StaysRoot(reason) => tracing::warn!(reason, "serving as root"),
     }
     Ok(())
-}
-
-async fn listen_all(listen: &Listen) -> Result<Vec<Listener>, String> {
-    let failed = |error: std::io::Error| format!("http.addr: cannot listen on {listen}: {error}");
-    if let Listen::Unix(path) = listen {
-        return Ok(vec![Listener::unix(path).await.map_err(failed)?]);
-    }
-    let mut listeners = Vec::new();
-    let mut last = None;
-    for (address, needed) in addresses(listen).await? {
-        match Listener::tcp(address).await {
-            Ok(listener) => listeners.push(listener),
-            Err(error) if needed => return Err(failed(error)),
-            Err(error) => last = Some(error),
-        }
-        // The IPv6 wildcard takes IPv4 as well.
-        if !listeners.is_empty() && matches!(listen, Listen::Everywhere { .. }) {
-            break;
-        }
-    }
-    match last {
-        Some(error) if listeners.is_empty() => Err(failed(error)),
-        _ => Ok(listeners),
-    }
-}
-
-/// Addresses to try, and whether each must work: a machine may lack IPv6.
-async fn addresses(listen: &Listen) -> Result<Vec<(SocketAddr, bool)>, String> {
-    Ok(match listen {
-        Listen::Loopback { port } => vec![
-            (SocketAddr::from((Ipv4Addr::LOCALHOST, *port)), true),
-            (SocketAddr::from((Ipv6Addr::LOCALHOST, *port)), false),
-        ],
-        Listen::Everywhere { port } => vec![
-            (SocketAddr::from((Ipv6Addr::UNSPECIFIED, *port)), false),
-            (SocketAddr::from((Ipv4Addr::UNSPECIFIED, *port)), false),
-        ],
-        Listen::Address { ip, port } => vec![(SocketAddr::from((IpAddr::clone(ip), *port)), true)],
-        Listen::Host { host, port } => {
-            let found = tokio::net::lookup_host((host.as_str(), *port)).await;
-            let found = found.map_err(|error| format!("http.addr: {host}: {error}"))?;
-            found.map(|address| (address, true)).collect()
-        }
-        Listen::Unix(_) => Vec::new(),
-    })
-}
-
-/// SIGTERM and SIGINT end, SIGHUP reads certificates again.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, String> {
-        let on = |kind| signal(kind).map_err(|error| format!("signals: {error}"));
-        Ok(Self {
-            terminate: on(SignalKind::terminate())?,
-            interrupt: on(SignalKind::interrupt())?,
-            hangup: on(SignalKind::hangup())?,
-        })
-    }
-
-    /// Returns when the process is to end.
-    async fn end(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    /// Serves SIGHUP until the process is to end.
-    async fn wait(&mut self, tls: Option<&TlsSource>) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => match tls.map(TlsSource::reload_if_changed) {
-                    Some(Ok(true)) => tracing::info!("the TLS certificate was reloaded"),
-                    Some(Ok(false)) | None => {}
-                    Some(Err(error)) => tracing::error!(%error, "the TLS certificate could not be reloaded"),
-                },
-            }
-        }
-    }
 }

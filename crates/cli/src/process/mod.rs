@@ -2,6 +2,8 @@
 
 pub(crate) mod checks;
 pub(crate) mod control;
+pub(crate) mod listen;
 pub(crate) mod lock;
 pub(crate) mod measure;
 pub(crate) mod privileges;
+pub(crate) mod signals;

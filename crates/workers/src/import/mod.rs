@@ -34,7 +34,7 @@ use crate::{Findings, Observer, Progress, Shutdown, WorkError};
 
 pub(crate) use cursor::{begin_export, end_export};
 pub(crate) use manifest::infer;
-pub use needs::{NeedsImport, needs_import};
+pub use needs::{NeedsImport, needs_import, was_imported};
 pub use repository::Counts;
 
 /// Repositories that are worked on at once, so that their transactions share a sync.

@@ -21,6 +21,14 @@ pub enum NeedsImport {
     UpToDate,
 }
 
+/// Whether an import or export was ever finished. Costs one look-up.
+///
+/// # Errors
+/// When the settings cannot be read.
+pub async fn was_imported(settings: &dyn SettingsStore) -> Result<bool, WorkError> {
+    Ok(cursor::stamp(settings).await?.is_some())
+}
+
 /// Compares the tree with what was imported or exported last. Until the first import is finished
 /// this ends at the first repository; after that it takes the tree's stamp, which costs some
 /// directory reads per repository and one file time per tag, so ask beside serving.
