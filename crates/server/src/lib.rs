@@ -26,7 +26,7 @@ use hyper::body::Incoming;
 pub use app::App;
 pub use auth::{Htpasswd, Nobody};
 pub use net::{ClientAuth, Listener, MinimumTls, Peer, TlsSettings, TlsSource};
-pub use ops::{DebugSettings, Health, Metrics, Readiness};
+pub use ops::{DebugSettings, Figure, FigureKind, Health, Metrics, Readiness};
 pub use settings::{BaseUrl, Network, Settings};
 
 use crate::http::body::Body;

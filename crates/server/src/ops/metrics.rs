@@ -12,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::ops::{Figure, Figures};
+
 #[derive(Clone, Hash, PartialEq, Eq, EncodeLabelSet, Debug)]
 struct Outcome {
     handler: &'static str,
@@ -107,9 +109,9 @@ impl Metrics {
         self.response_sizes.get_or_create(&kind).observe(seen.sent as f64);
     }
 
-    /// Adds metrics that another part keeps, before the first scrape.
-    pub fn register(&self, add: impl FnOnce(&mut Registry)) {
-        add(&mut self.registry.write());
+    /// Adds figures that another room keeps; `read` is called at every scrape.
+    pub fn add_figures(&self, read: impl Fn() -> Vec<Figure> + Send + Sync + 'static) {
+        self.registry.write().register_collector(Box::new(Figures(Box::new(read))));
     }
 
     /// All metrics in the OpenMetrics text format.
