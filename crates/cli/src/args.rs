@@ -52,6 +52,7 @@ pub(crate) enum Command {
     /// Make a line for an htpasswd file, as Apache's `htpasswd -Bbn` does.
     Htpasswd(Htpasswd),
     /// Print a completion script for a shell.
+    #[command(alias = "completion")]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
@@ -104,6 +105,9 @@ pub(crate) struct Htpasswd {
     /// Take the password from the command line instead of standard input.
     #[arg(short = 'b')]
     pub(crate) batch: bool,
+    /// Take the password from standard input. The default; accepted because it is customary.
+    #[arg(short = 'i')]
+    pub(crate) stdin: bool,
     /// Print the line. Always so; accepted because it is customary.
     #[arg(short = 'n')]
     pub(crate) print: bool,

@@ -224,6 +224,10 @@ impl App {
             _ => {}
         }
         let methods = route.methods(self.settings.read_only);
+        if call.method == Method::OPTIONS {
+            access.service(caller)?;
+            return Ok(Answer::ok().text(header::ALLOW, methods.join(", ")));
+        }
         if !methods.contains(&call.method.as_str()) {
             access.service(caller)?;
             let read_only =

@@ -91,13 +91,20 @@ fn start<H: Handler>(
 
 async fn watch_certificates(tls: Arc<TlsSource>) {
     let mut ticks = tokio::time::interval(TLS_POLL);
+    let mut last = None;
     loop {
         ticks.tick().await;
         match tls.reload_if_changed() {
-            Ok(true) => tracing::info!("the TLS certificate was reloaded"),
-            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!("the TLS certificate was reloaded");
+                last = None;
+            }
+            Ok(false) => last = None,
+            // Tried again at each tick, told once.
+            Err(error) if last.as_ref() == Some(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "the TLS certificate could not be reloaded; the old one stays");
+                last = Some(error);
             }
         }
     }

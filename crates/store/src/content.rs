@@ -97,8 +97,9 @@ pub enum PublishPlan {
 /// How a publish ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
-    /// A key that no row holds now and that its writer must remove: the new
-    /// key if it lost. Replaced old keys are left for the collector.
+    /// A key that no row holds now and that the caller must remove: the new key
+    /// if it lost, or the old one of a buried row that was taken over. Other
+    /// replaced keys are left for the collector.
     pub unlink: Option<BlobKey>,
 }
 

@@ -33,7 +33,6 @@ pub(super) fn export(at: &ConfigPath) -> Result<(), String> {
 fn run(at: &ConfigPath, work: Work, quiet: bool) -> Result<(), String> {
     let config = settings(at)?;
     let root = &config.storage.filesystem.root_directory;
-    follow_owner(root)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -47,6 +46,7 @@ fn run(at: &ConfigPath, work: Work, quiet: bool) -> Result<(), String> {
         if !root.is_dir() {
             return Err(format!("storage.filesystem.rootdirectory: {shown} is no directory"));
         }
+        follow_owner(root)?;
         let lock = StoreLock::try_take(root).map_err(|error| format!("{shown}: {error}"))?;
         let Some(_lock) = lock else {
             return Err(format!("a server owns {shown} but does not answer on its control socket"));

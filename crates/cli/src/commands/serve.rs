@@ -41,6 +41,7 @@ const LOCK_EVERY: Duration = Duration::from_millis(500);
 /// Serves until a signal ends it.
 pub(super) fn run(at: &ConfigPath) -> Result<(), String> {
     let loaded = configuration(at, false).map_err(|error| error.to_string())?;
+    raise_file_limit();
     let world = World::real();
     let traces = logging::Traces::wanted(|name| std::env::var(name).ok());
     let logging =
@@ -51,9 +52,20 @@ pub(super) fn run(at: &ConfigPath) -> Result<(), String> {
         .build()
         .map_err(|error| format!("the runtime cannot start: {error}"))?;
     let result = runtime.block_on(serve(loaded, world));
+    if let Err(error) = &result {
+        tracing::error!(%error, "the server ends");
+    }
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(logging);
     result
+}
+
+/// Each connection and each upload holds a descriptor; shells often allow few.
+fn raise_file_limit() {
+    let mut files = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    files.current = files.maximum;
+    // What the system refuses stays as it is.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, files);
 }
 
 async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
@@ -71,6 +83,7 @@ async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
         None => Vec::new(),
     };
     warn_if_open(&config);
+    look_at_accounts(&config)?;
     become_user(&config)?;
     for listener in &listeners {
         tracing::info!(address = listener.local(), tls = tls.is_some(), "listening");
@@ -206,6 +219,24 @@ fn warn_if_open(config: &Config) {
             address = %config.http.listen,
             "everybody who reaches this address may push and pull: no authentication is configured"
         );
+    }
+}
+
+/// A file that cannot be read would refuse every login one by one, in silence.
+fn look_at_accounts(config: &Config) -> Result<(), String> {
+    let Auth::Htpasswd(file) = &config.auth else { return Ok(()) };
+    let path = file.path.display();
+    match std::fs::read(&file.path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            tracing::error!(
+                %path,
+                "auth.htpasswd.path: the file does not exist, so nobody can sign in; \
+                 `berth htpasswd -Bbn USER PASSWORD` makes its lines"
+            );
+            Ok(())
+        }
+        Err(error) => Err(format!("auth.htpasswd.path: {path}: {error}; name a readable file")),
     }
 }
 

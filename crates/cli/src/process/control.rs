@@ -7,6 +7,7 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -19,6 +20,8 @@ use crate::terminal::Terminal;
 use crate::wire::Stores;
 use crate::work::{Work, perform};
 
+/// The pause after a failed accept (no descriptors left, most likely).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Longest line on the socket, in bytes.
 const MAX_LINE: u64 = 64 << 10;
 /// Answers waiting for a slow reader; progress beyond that is dropped.
@@ -76,7 +79,10 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 
 async fn accept(listener: UnixListener, stores: Stores, shutdown: Shutdown) {
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
         if let Err(error) = answer(stream, &stores, &shutdown).await {
             tracing::warn!(%error, "a command beside the server was cut off");
         }

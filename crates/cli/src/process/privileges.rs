@@ -55,7 +55,12 @@ pub(crate) fn follow_owner(root: &Path) -> Result<(), String> {
     if !nix::unistd::geteuid().is_root() {
         return Ok(());
     }
-    let Ok(metadata) = std::fs::metadata(root) else { return Ok(()) };
+    // What a server wrote says who it is; the top may be somebody else's mount point.
+    let own = own_directory(root);
+    let places = [own.join("berth.db"), own, root.join("docker"), root.to_owned()];
+    let Some(metadata) = places.iter().find_map(|path| std::fs::metadata(path).ok()) else {
+        return Ok(());
+    };
     let (uid, gid) = (metadata.uid(), metadata.gid());
     if uid == 0 {
         return Ok(());
@@ -98,23 +103,31 @@ fn is_empty(root: &Path) -> bool {
     })
 }
 
-/// Gives a tree to a user, without following links.
+/// Gives a tree to a user, without following links. The top comes last: its
+/// owner says that everything below has changed hands.
 pub(crate) fn hand_over(root: &Path, uid: u32, gid: u32) -> std::io::Result<u64> {
     let mut changed = 0;
     let mut open = vec![root.to_owned()];
     while let Some(path) = open.pop() {
-        let metadata = std::fs::symlink_metadata(&path)?;
-        if metadata.uid() != uid || metadata.gid() != gid {
-            lchown(&path, Some(uid), Some(gid))?;
-            changed += 1;
+        if path != root {
+            changed += give(&path, uid, gid)?;
         }
-        if metadata.is_dir() {
+        if std::fs::symlink_metadata(&path)?.is_dir() {
             for entry in std::fs::read_dir(&path)? {
                 open.push(entry?.path());
             }
         }
     }
-    Ok(changed)
+    Ok(changed + give(root, uid, gid)?)
+}
+
+fn give(path: &Path, uid: u32, gid: u32) -> std::io::Result<u64> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    if metadata.uid() == uid && metadata.gid() == gid {
+        return Ok(0);
+    }
+    lchown(path, Some(uid), Some(gid))?;
+    Ok(1)
 }
 
 fn become_user(uid: u32, gid: u32) -> nix::Result<()> {

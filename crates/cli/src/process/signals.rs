@@ -35,9 +35,9 @@ impl Signals {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => match tls.map(TlsSource::reload_if_changed) {
-                    Some(Ok(true)) => tracing::info!("the TLS certificate was reloaded"),
-                    Some(Ok(false)) | None => {}
+                _ = self.hangup.recv() => match tls.map(TlsSource::reload) {
+                    Some(Ok(())) => tracing::info!("the TLS certificate was reloaded"),
+                    None => {}
                     Some(Err(error)) => tracing::error!(%error, "the TLS certificate could not be reloaded"),
                 },
             }

@@ -72,7 +72,8 @@ pub(super) async fn taking_new_bytes_replaces_a_buried_row(store: &impl Metadata
     let facts = PublishFacts { existing: Some(BlobState::Deleting), has_bytes: true };
     let rule = expecting(facts, PublishPlan::TakeNew);
     let won = store.publish_blob(blob("a", "one", "k2"), rule).await.unwrap();
-    assert_eq!(won.unlink, None);
+    // The buried key is the winner's to remove: no row remembers it any more.
+    assert_eq!(won.unlink, Some(BlobKey::new("k1")));
     store.forget(vec![sha256("one")]).await.unwrap();
     let held = store.blob(&repository("a"), &sha256("one")).await.unwrap().unwrap();
     assert_eq!(held.place, BlobPlace::Stored(BlobKey::new("k2")));

@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, params};
 use store::{
-    BlobKey, BlobPlace, PublishBlob, PublishFacts, PublishPlan, Published, Rule, Timestamp,
+    BlobKey, BlobPlace, BlobState, PublishBlob, PublishFacts, PublishPlan, Published, Rule,
+    Timestamp,
 };
 
 use super::failure::Failure;
@@ -39,8 +40,13 @@ pub(crate) fn publish(
             loser(connection, command)?
         }
         PublishPlan::TakeNew => {
+            let buried = match existing {
+                Some(BlobState::Deleting) => held(connection, &sha256)?,
+                _ => None,
+            };
             take(connection, command)?;
-            None
+            buried
+                .filter(|old| !matches!(&command.place, Some(BlobPlace::Stored(new)) if new == old))
         }
     };
     let id = repository::ensure(connection, &command.repository, command.at)?;
@@ -68,6 +74,15 @@ pub(crate) fn link(
     at: Timestamp,
 ) -> Result<(), Failure> {
     rows::change(connection, LINK, params![repository, sha256, at.millis()]).map(drop)
+}
+
+/// The key that the row holds. A buried row was about to lose it, and once the
+/// row has another nobody would remember it.
+fn held(connection: &Connection, sha256: &[u8]) -> Result<Option<BlobKey>, Failure> {
+    let key = rows::first(connection, KEY, [sha256], |row| {
+        Ok(row.get_ref(0)?.as_str_or_null()?.map(BlobKey::new))
+    })?;
+    Ok(key.flatten())
 }
 
 /// The new key if the row holds another: a repeated publish of the same key

@@ -1,9 +1,9 @@
 //! The end of an upload: bytes to their place, then the row.
 
-use oci::RepositoryName;
+use oci::{Digest, RepositoryName};
 use store::{
-    BlobPlace, BlobSlot, BlobState, Digests, PublishBlob, Refusal, StagingId, StoreError, UploadId,
-    WriteError,
+    BlobKey, BlobPlace, BlobSlot, BlobState, Digests, PublishBlob, Refusal, StagingId, StoreError,
+    UploadId, WriteError,
 };
 
 use super::live::{Finished, Live};
@@ -37,6 +37,10 @@ impl Registry {
                 None => None,
             };
             moved |= matches!(place, Some(BlobPlace::Stored(_)));
+            let placed = match &place {
+                Some(BlobPlace::Stored(key)) => Some(key.clone()),
+                _ => None,
+            };
             let command = PublishBlob {
                 repository: repository.clone(),
                 sha256: digests.sha256,
@@ -60,10 +64,38 @@ impl Registry {
                 Err(WriteError::Refused(Refusal::BytesNeeded)) => {
                     state = self.content.blob_state(&digests.sha256).await?;
                 }
-                Err(error) => return Err(Error::unexpected(error)),
+                Err(error) => {
+                    self.take_back(repository, &digests.sha256, placed, &error).await;
+                    return Err(Error::unexpected(error));
+                }
             }
         }
         Err(StoreError::Busy(format!("{} is being removed, try again", digests.sha256)).into())
+    }
+
+    /// Removes bytes that got no name, where it is certain that they got none:
+    /// after an I/O error the transaction may still come back, and otherwise
+    /// the row is asked.
+    async fn take_back(
+        &self,
+        repository: &RepositoryName,
+        sha256: &Digest,
+        placed: Option<BlobKey>,
+        error: &WriteError,
+    ) {
+        let ended = matches!(
+            error,
+            WriteError::Refused(_) | WriteError::Store(StoreError::Full(_) | StoreError::Busy(_))
+        );
+        let Some(key) = placed.filter(|_| ended) else { return };
+        let unnamed = match self.content.blob(repository, sha256).await {
+            Ok(Some(record)) => record.place != BlobPlace::Stored(key.clone()),
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        if unnamed && let Err(error) = self.blobs.delete(&key).await {
+            tracing::warn!(%error, "bytes without a name stay behind");
+        }
     }
 
     /// Puts bytes where they are to stay: small ones into the metadata, others

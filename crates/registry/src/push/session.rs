@@ -77,6 +77,9 @@ pub(super) struct Closing<'s> {
 /// How long a stop waits for requests that still write to their uploads.
 const LAST_WRITERS: Duration = Duration::from_secs(1);
 
+/// Uploads that may rest with their file open.
+const RESTING: usize = 128;
+
 /// Open uploads at once; more are told to come back later.
 const MAX_OPEN: usize = 65_536;
 
@@ -269,7 +272,13 @@ impl Sessions {
             match self.settle_one(&id, &entry, &mut slot).await {
                 Ok(was_open) => settled += usize::from(was_open),
                 // One upload that cannot be written down must not cost the others.
-                Err(error) => failed = Some(error),
+                Err(error) => {
+                    failed = Some(error);
+                    // Bytes that found no place on the disk stay where they are.
+                    if matches!(&*slot, Slot::Live(live) if !live.is_broken()) {
+                        continue;
+                    }
+                }
             }
             *slot = Slot::Unloaded;
             self.forget(&id, &entry);
@@ -359,6 +368,18 @@ impl<'s> OpenUpload<'s> {
             }
             self.note_passed().await?;
         }
+    }
+
+    /// Between two requests an upload keeps its file open only while few do.
+    pub(super) async fn rest(&mut self) -> Result<(), Error> {
+        if self.sessions.count() <= RESTING {
+            return Ok(());
+        }
+        self.note().await?;
+        if matches!(&*self.slot, Slot::Live(live) if live.is_staged()) {
+            *self.slot = Slot::Unloaded;
+        }
+        Ok(())
     }
 
     /// Frees what a body took that found the disk full, so that others can
@@ -464,13 +485,13 @@ impl<'s> OpenUpload<'s> {
     /// Ends the session and removes its bytes.
     pub(super) async fn cancel(mut self) -> Result<(), Error> {
         let live = self.take()?;
-        self.sessions.forget(&self.id, &self.entry);
         self.sessions.save(&self.id, &self.entry, UploadState::Cancelled).await?;
         let staged = live.is_staged().then(|| live.staging().clone());
         drop(live);
         if let Some(staging) = staged {
             self.sessions.blobs.discard(&staging).await?;
         }
+        self.sessions.forget(&self.id, &self.entry);
         Ok(())
     }
 }

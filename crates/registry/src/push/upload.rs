@@ -36,7 +36,9 @@ impl Registry {
             Opened::Finished(_) => Err(Error::UploadUnknown(id.clone())),
             Opened::Open(mut upload) => {
                 receive(&mut upload, range, source).await?;
-                Ok(upload.offset())
+                let offset = upload.offset();
+                upload.rest().await?;
+                Ok(offset)
             }
         }
     }

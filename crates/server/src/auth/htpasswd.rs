@@ -45,8 +45,8 @@ pub struct Htpasswd {
     pepper: [u8; 32],
     accounts: Mutex<Accounts>,
     remembered: Mutex<HashMap<[u8; 32], Duration>>,
-    verifiers: Semaphore,
-    waiting: Semaphore,
+    verifiers: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -70,8 +70,8 @@ impl Htpasswd {
             pepper,
             accounts: Mutex::default(),
             remembered: Mutex::default(),
-            verifiers: Semaphore::new(VERIFIERS),
-            waiting: Semaphore::new(MAX_WAITING),
+            verifiers: Arc::new(Semaphore::new(VERIFIERS)),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
         }
     }
 
@@ -100,7 +100,7 @@ impl Htpasswd {
     async fn verify(&self, user: &str, password: &str) -> Result<(), AuthenticationError> {
         let hashes = self.hashes()?;
         let known = hashes.get(user);
-        let hash = known.map_or(DUMMY, String::as_str).to_owned();
+        let hash = known.cloned().unwrap_or_else(|| dummy(&hashes));
         // The stored hash is part of the key, so changing it forgets the old password.
         let key = self.key(user, password, &hash);
         if known.is_some() && self.remembers(&key) {
@@ -120,10 +120,15 @@ impl Htpasswd {
         password: String,
         hash: String,
     ) -> Result<bool, AuthenticationError> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| AuthenticationError::Busy)?;
-        let _verifier = self.verifiers.acquire().await.map_err(|_| AuthenticationError::Busy)?;
-        let verdict =
-            tokio::task::spawn_blocking(move || bcrypt::verify(password, &hash).unwrap_or(false));
+        let busy = |_| AuthenticationError::Busy;
+        let waiting =
+            self.waiting.clone().try_acquire_owned().map_err(|_| AuthenticationError::Busy)?;
+        let verifier = self.verifiers.clone().acquire_owned().await.map_err(busy)?;
+        // The places go with the work: it runs on when the client hangs up.
+        let verdict = tokio::task::spawn_blocking(move || {
+            let _places = (waiting, verifier);
+            bcrypt::verify(password, &hash).unwrap_or(false)
+        });
         verdict.await.map_err(|_| AuthenticationError::Busy)
     }
 
@@ -151,6 +156,13 @@ impl Htpasswd {
             remembered.insert(key, now + REMEMBER);
         }
     }
+}
+
+/// A hash of nothing anybody knows, as costly as the accounts' own: an unknown
+/// user must take as long as a known one.
+fn dummy(hashes: &HashMap<String, String>) -> String {
+    let cost = hashes.values().filter_map(|hash| hash.get(4..6)).max().unwrap_or("10");
+    DUMMY.replacen("$10$", &format!("${cost}$"), 1)
 }
 
 fn stamp(path: &Path) -> std::io::Result<(std::time::SystemTime, u64)> {

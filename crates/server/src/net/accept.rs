@@ -23,6 +23,8 @@ use crate::settings::Settings;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The pause after a failed accept (no descriptors left, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Pings and their answers move less than this; any transfer moves more.
+const STANDING_STILL_BYTES: u64 = 64 << 10;
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
 
 /// Answers requests.
@@ -214,8 +216,9 @@ where
     let activity = Arc::new(Activity::default());
     let io = TokioIo::new(Timed::new(stream, activity.clone(), connections.limits(false)));
     let handler = connections.handler.clone();
+    let begun = activity.clone();
     let service = service_fn(move |request| {
-        let (handler, busy) = (handler.clone(), activity.begin());
+        let (handler, busy) = (handler.clone(), begun.begin());
         async move { Ok::<_, Infallible>(handler.handle(request, peer, busy).await) }
     });
     // Bounds against floods of streams and resets; windows wide enough for a
@@ -239,9 +242,29 @@ where
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = stands_still(&activity, connections.settings.download_stall) => {
+            tracing::debug!("a connection whose streams move nothing was dropped");
+            return;
+        }
     };
     if let Err(error) = result {
         tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Returns when requests are open and next to nothing has moved for `patience`.
+/// Streams wait for windows that the client opens, not for the socket, so the
+/// limit on writes sees nothing of it.
+async fn stands_still(activity: &Activity, patience: Duration) {
+    let mut before = (activity.begun(), activity.moved());
+    loop {
+        tokio::time::sleep(patience).await;
+        let now = (activity.begun(), activity.moved());
+        let still = now.0 == before.0 && now.1.saturating_sub(before.1) < STANDING_STILL_BYTES;
+        if activity.is_busy() && still {
+            return;
+        }
+        before = now;
     }
 }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,9 +17,29 @@ use tokio::time::{Sleep, sleep};
 pub(crate) struct Activity {
     open: AtomicUsize,
     begun: AtomicUsize,
+    moved: AtomicU64,
 }
 
 impl Activity {
+    /// Whether a request is being answered.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.open.load(Ordering::Relaxed) > 0
+    }
+
+    /// Requests that have begun since the connection was made.
+    pub(crate) fn begun(&self) -> usize {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that went either way.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    fn moves(&self, bytes: usize) {
+        self.moved.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     /// A request has begun; it lasts until the returned value is dropped.
     pub(crate) fn begin(self: &Arc<Self>) -> Busy {
         self.open.fetch_add(1, Ordering::Relaxed);
@@ -89,9 +109,10 @@ impl<S> Timed<S> {
         cx: &mut Context<'_>,
         result: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if result.is_ready() {
+        if let Poll::Ready(outcome) = result {
             self.write = None;
-            return result;
+            self.activity.moves(*outcome.as_ref().unwrap_or(&0));
+            return Poll::Ready(outcome);
         }
         let limit = self.limits.write;
         let timer = self.write.get_or_insert_with(|| Box::pin(sleep(limit)));
@@ -116,7 +137,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
         let before = buf.filled().len();
         let result = Pin::new(&mut this.inner).poll_read(cx, buf);
         match &result {
-            Poll::Ready(Ok(())) if buf.filled().len() > before => this.head_bytes_came(),
+            Poll::Ready(Ok(())) if buf.filled().len() > before => {
+                this.activity.moves(buf.filled().len() - before);
+                this.head_bytes_came();
+            }
             Poll::Pending if this.head_is_late(cx) => {
                 return Poll::Ready(Err(late("the request head takes too long")));
             }

@@ -78,18 +78,21 @@ impl TlsSource {
         Ok(Self { settings, current: RwLock::new((config, stamp)) })
     }
 
-    /// Reads the files again if they have changed; says whether they had.
+    /// Reads the files again if they have changed; says whether they had. A
+    /// failure leaves the old certificate and is tried again at the next call.
     pub fn reload_if_changed(&self) -> Result<bool, String> {
-        let stamp = stamp(&self.settings);
-        if stamp == self.current.read().1 {
+        if stamp(&self.settings) == self.current.read().1 {
             return Ok(false);
         }
-        let config = server_config(&self.settings);
-        // The stamp counts even if the files are bad, so that it is said once.
-        let mut current = self.current.write();
-        current.1 = stamp;
-        current.0 = config?;
-        Ok(true)
+        self.reload().map(|()| true)
+    }
+
+    /// Reads the files again.
+    pub fn reload(&self) -> Result<(), String> {
+        let stamp = stamp(&self.settings);
+        let config = server_config(&self.settings)?;
+        *self.current.write() = (config, stamp);
+        Ok(())
     }
 
     pub(crate) fn acceptor(&self) -> TlsAcceptor {

@@ -54,6 +54,11 @@ async fn a_broken_new_certificate_leaves_the_old_one() {
     std::fs::write(directory.path().join("tls.crt"), "nonsense").unwrap();
     let problem = tls.reload_if_changed().unwrap_err();
     assert!(problem.contains("http.tls.certificate"), "{problem}");
+    // It is tried again at each look, also when only a permission was corrected.
+    assert_eq!(tls.reload_if_changed(), Err(problem));
+    assert_eq!(ask(&registry, &authority, None).await.unwrap().status, 200);
+    write(directory.path(), &authority.sign("localhost"));
+    assert_eq!(tls.reload(), Ok(()));
     assert_eq!(tls.reload_if_changed(), Ok(false));
     assert_eq!(ask(&registry, &authority, None).await.unwrap().status, 200);
 }
