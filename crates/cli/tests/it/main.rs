@@ -1,0 +1,12 @@
+//! The binary as operators meet it: processes, signals, commands beside a server.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+mod commands;
+mod process;
+mod serving;
