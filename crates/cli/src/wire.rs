@@ -9,7 +9,7 @@ use metastore::{OpenOptions, Sqlite};
 use registry::access::{Access, Authenticator, Open, SignedIn};
 use registry::rules::{IndexPlatforms, ManifestRules, Platform, SparseRule, UrlRules};
 use registry::{Parts, Registry, RepositoryPattern, UploadKey};
-use server::{App, BaseUrl, Health, Htpasswd, Metrics, Network, Nobody, TlsSettings};
+use server::{App, BaseUrl, Health, Htpasswd, Metrics, Nobody, TlsSettings};
 use store::{Clock, OsRandom, Random, SettingsStore, StoreError, SystemClock};
 use workers::tree::FileTree;
 
@@ -152,9 +152,6 @@ pub(crate) fn app(config: &Config, world: &World) -> Result<App, String> {
 
 fn http_settings(config: &Config) -> Result<server::Settings, String> {
     let limits = &config.berth.limits;
-    let networks = config.berth.http.trusted_proxies.iter();
-    let trusted: Result<Vec<Network>, String> =
-        networks.map(|network| network.to_string().parse()).collect();
     Ok(server::Settings {
         prefix: config.http.prefix.trim_end_matches('/').to_owned(),
         base_url: match config.locations() {
@@ -162,7 +159,7 @@ fn http_settings(config: &Config) -> Result<server::Settings, String> {
             Locations::Below(host) => BaseUrl::Fixed(host.trim_end_matches('/').to_owned()),
             Locations::AsRequested => BaseUrl::FromRequest,
         },
-        trusted_proxies: trusted?,
+        trusted_proxies: config.berth.http.trusted_proxies.clone(),
         headers: headers(config)?,
         read_only: config.storage.maintenance.read_only.enabled,
         catalog_max: config.catalog.max_entries as usize,

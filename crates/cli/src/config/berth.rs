@@ -1,10 +1,9 @@
 //! `berth`: what the original has no word for.
 
-use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
+use server::Network;
 
 use super::duration;
 use super::problem::Problems;
@@ -130,47 +129,6 @@ pub(crate) struct RunAs {
     pub(crate) adopt: bool,
 }
 
-/// A network such as `10.0.0.0/8`; an address alone is a network of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Network {
-    address: IpAddr,
-    length: u8,
-}
-
-impl Network {
-    fn parse(text: &str) -> Option<Self> {
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length.parse::<u8>().ok()?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let widest = if address.is_ipv4() { 32 } else { 128 };
-        let length = length.unwrap_or(widest);
-        if length > widest {
-            return None;
-        }
-        // Peers are compared as IPv4 wherever they can be, so networks must be as well.
-        match (address.to_canonical(), length) {
-            (IpAddr::V4(inner), 96..) if address.is_ipv6() => {
-                Some(Self { address: inner.into(), length: length - 96 })
-            }
-            _ => Some(Self { address, length }),
-        }
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.length)
-    }
-}
-
-impl Serialize for Network {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 /// Reads `berth`.
 pub(super) fn read(root: &Section<'_>, problems: &mut Problems<'_>) -> Berth {
     let berth = root.section("berth");
@@ -222,9 +180,9 @@ fn repository(rule: &Section<'_>, problems: &mut Problems<'_>) -> Option<Reposit
 fn http(section: &Section<'_>, problems: &mut Problems<'_>) -> BerthHttp {
     let mut trusted_proxies = Vec::new();
     for (text, place) in section.texts("trusted_proxies") {
-        match Network::parse(&text) {
-            Some(network) => trusted_proxies.push(network),
-            None => problems.error(
+        match text.parse() {
+            Ok(network) => trusted_proxies.push(network),
+            Err(_) => problems.error(
                 place,
                 &section.path("trusted_proxies"),
                 format!("{:?} is no network", super::problem::shorten(&text)),
@@ -264,25 +222,4 @@ fn run_as(berth: &Section<'_>, problems: &mut Problems<'_>) -> Option<RunAs> {
     }
     let uid = uid?;
     Some(RunAs { uid, gid: gid.unwrap_or(uid), adopt })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn networks_are_written_with_their_length_and_in_their_shortest_form() {
-        for (text, written) in [
-            ("10.1.0.0/16", "10.1.0.0/16"),
-            ("10.1.2.3", "10.1.2.3/32"),
-            ("fd00::1", "fd00::1/128"),
-            ("::/0", "::/0"),
-            ("::ffff:10.1.0.0/112", "10.1.0.0/16"),
-        ] {
-            assert_eq!(Network::parse(text).unwrap().to_string(), written);
-        }
-        for text in ["", "10.0.0.0/33", "10.0.0/8", "host", "::/129", "10.0.0.0/"] {
-            assert_eq!(Network::parse(text), None, "{text}");
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod id;
 mod live;
 mod manifest;
 mod mount;
+mod open;
 mod publish;
 mod session;
 mod source;

@@ -3,7 +3,8 @@
 use oci::{Algorithm, ContentRange, Digest};
 use store::{Digests, UploadId};
 
-use super::session::{OpenUpload, Opened};
+use super::open::OpenUpload;
+use super::session::Opened;
 use super::{Source, UploadHint};
 use crate::access::Push;
 use crate::{Error, Granted, Registry};

@@ -1,11 +1,13 @@
 //! What proxies say about the client, believed only from trusted proxies.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::HeaderMap;
 use http::header::{FORWARDED, HOST};
 use http::uri::Authority;
+use serde::{Serialize, Serializer};
 
 /// A network of addresses, such as `10.0.0.0/8` or `::1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +45,26 @@ impl FromStr for Network {
         let address: IpAddr = address.parse().map_err(|_| bad())?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let bits = bits.map_or(Ok(most), str::parse).map_err(|_| bad())?;
-        if bits > most { Err(bad()) } else { Ok(Self { address, bits }) }
+        // Peers are compared as IPv4 wherever they can be, so networks must be as well.
+        match (address.to_canonical(), bits) {
+            (_, bits) if bits > most => Err(bad()),
+            (IpAddr::V4(inner), 96..) if address.is_ipv6() => {
+                Ok(Self { address: inner.into(), bits: bits - 96 })
+            }
+            _ => Ok(Self { address, bits }),
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.bits)
+    }
+}
+
+impl Serialize for Network {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -112,6 +133,22 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn networks_are_written_with_their_length_and_in_their_shortest_form() {
+        for (text, written) in [
+            ("10.1.0.0/16", "10.1.0.0/16"),
+            ("10.1.2.3", "10.1.2.3/32"),
+            ("fd00::1", "fd00::1/128"),
+            ("::/0", "::/0"),
+            ("::ffff:10.1.0.0/112", "10.1.0.0/16"),
+        ] {
+            assert_eq!(text.parse::<Network>().unwrap().to_string(), written);
+        }
+        for text in ["", "10.0.0.0/33", "10.0.0/8", "host", "::/129", "10.0.0.0/"] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
     }
 
     #[test]
