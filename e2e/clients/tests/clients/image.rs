@@ -165,6 +165,50 @@ fn a_mounted_folder_keeps_the_data_over_containers() {
 
 #[test]
 #[ignore = "needs real clients: cargo xtask test"]
+fn a_folder_of_another_user_with_files_of_root_stays_with_root_also_offline() {
+    let data = tempfile::tempdir().unwrap();
+    chown(data.path(), Some(1000), Some(1000)).unwrap();
+    std::fs::write(data.path().join("of-root"), "x").unwrap();
+    let volume = mount(&data, "/var/lib/registry");
+    let config = "/etc/docker/registry/config.yml";
+    {
+        let container = Container::run(&["-v", &volume]);
+        container.push("localhost:5000/kept:1");
+        assert!(container.said().contains("serving as root"), "{}", container.said());
+        let collect = ["exec", "registry", "bin/registry", "garbage-collect", config];
+        container.docker.run(&collect);
+        container.docker.run(&["rmi", "localhost:5000/kept:1"]);
+    }
+    {
+        let (docker, _turn) = (Docker::shared(), port_5000());
+        docker.run(&["run", "--rm", "-v", &volume, "--entrypoint", "berth", IMAGE, "export"]);
+    }
+    Container::run(&["-v", &volume]).pull("localhost:5000/kept:1");
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test"]
+fn an_adopted_folder_is_served_without_root_from_then_on() {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::write(data.path().join("of-root"), "x").unwrap();
+    let volume = mount(&data, "/var/lib/registry");
+    {
+        let container = Container::run(&["-v", &volume]);
+        container.push("localhost:5000/kept:1");
+        container.docker.run(&["rmi", "localhost:5000/kept:1"]);
+    }
+    {
+        let (docker, _turn) = (Docker::shared(), port_5000());
+        docker.run(&["run", "--rm", "-v", &volume, "--entrypoint", "berth", IMAGE, "adopt"]);
+    }
+    let container = Container::run(&["-v", &volume]);
+    assert!(container.said().contains("serving as an unprivileged user"), "{}", container.said());
+    container.pull("localhost:5000/kept:1");
+    container.serves();
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test"]
 fn a_password_file_and_two_variables_ask_for_a_login() {
     let auth = tempfile::tempdir().unwrap();
     {
