@@ -8,8 +8,9 @@ use std::time::Duration;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -183,29 +184,13 @@ where
 {
     let activity = Arc::new(Activity::default());
     let io = TokioIo::new(Timed::new(stream, activity.clone(), connections.limits(true)));
-    let handler = connections.handler.clone();
-    let service = service_fn(move |request| {
-        let (handler, busy) = (handler.clone(), activity.begin());
-        async move { Ok::<_, Infallible>(handler.handle(request, peer, busy).await) }
-    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(connections.settings.idle_timeout)
         // Scripts that grep headers know them as the original writes them.
         .title_case_headers(true)
-        .serve_connection(io, service);
-    let mut connection = std::pin::pin!(connection);
-    let mut closing = connections.closing.subscribe();
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = told(&mut closing) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, "connection ended");
-    }
+        .serve_connection(io, service(connections, activity, peer));
+    finish(connection, connections).await;
 }
 
 async fn serve_http2<H, S>(connections: &Arc<Connections<H>>, stream: S, peer: Peer)
@@ -215,12 +200,6 @@ where
 {
     let activity = Arc::new(Activity::default());
     let io = TokioIo::new(Timed::new(stream, activity.clone(), connections.limits(false)));
-    let handler = connections.handler.clone();
-    let begun = activity.clone();
-    let service = service_fn(move |request| {
-        let (handler, busy) = (handler.clone(), begun.begin());
-        async move { Ok::<_, Infallible>(handler.handle(request, peer, busy).await) }
-    });
     // Bounds against floods of streams and resets; windows wide enough for a
     // push over a long link.
     let connection = http2::Builder::new(TokioExecutor::new())
@@ -233,7 +212,39 @@ where
         .initial_connection_window_size(16 << 20)
         .keep_alive_interval(connections.settings.idle_timeout / 2)
         .keep_alive_timeout(connections.settings.head_timeout)
-        .serve_connection(io, service);
+        .serve_connection(io, service(connections, activity.clone(), peer));
+    tokio::select! {
+        () = finish(connection, connections) => {}
+        () = stands_still(&activity, connections.settings.download_stall) => {
+            tracing::debug!("a connection whose streams move nothing was dropped");
+        }
+    }
+}
+
+/// Passes requests to the handler; each counts as activity until it is answered.
+fn service<H: Handler>(
+    connections: &Connections<H>,
+    activity: Arc<Activity>,
+    peer: Peer,
+) -> impl Service<
+    Request<Incoming>,
+    Response = Response<Body>,
+    Error = Infallible,
+    Future = impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<H>,
+> + use<H> {
+    let handler = connections.handler.clone();
+    service_fn(move |request| {
+        let (handler, busy) = (handler.clone(), activity.begin());
+        async move { Ok(handler.handle(request, peer, busy).await) }
+    })
+}
+
+/// Drives a connection to its end; when a stop is asked for, it begins nothing new.
+async fn finish<H, C>(connection: C, connections: &Connections<H>)
+where
+    C: GracefulConnection,
+    C::Error: std::fmt::Display,
+{
     let mut connection = std::pin::pin!(connection);
     let mut closing = connections.closing.subscribe();
     let result = tokio::select! {
@@ -241,10 +252,6 @@ where
         () = told(&mut closing) => {
             connection.as_mut().graceful_shutdown();
             connection.await
-        }
-        () = stands_still(&activity, connections.settings.download_stall) => {
-            tracing::debug!("a connection whose streams move nothing was dropped");
-            return;
         }
     };
     if let Err(error) = result {
