@@ -5,6 +5,7 @@
 //! a late removal can never hit newer bytes.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -84,26 +85,38 @@ pub struct Checkpoint {
     pub offset: u64,
     /// Hash states after `offset` bytes: sha256 first, then sha512 if hinted.
     pub hashers: Vec<Hasher>,
+    /// What the store needs to find these bytes again, from whichever process;
+    /// opaque to all others. Empty where the staging id is enough.
+    pub place: Bytes,
 }
 
 /// Chunks of a blob in order. Ends early only with an error.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
 
-/// How a blob is read: a value, not a special case.
-pub enum BlobRead {
-    /// The bytes of the range, exactly as many as asked for or an error.
-    Stream(ByteStream),
-    /// The client is to fetch them there.
-    Redirect(String),
+/// Who wants to be sent elsewhere for the bytes of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressRequest {
+    /// Whether only the head is wanted: an address is good for one method.
+    pub head: bool,
+    /// From where the client asks, as far as it is known.
+    pub client: Option<IpAddr>,
 }
 
-impl fmt::Debug for BlobRead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stream(_) => f.write_str("Stream"),
-            Self::Redirect(_) => f.write_str("Redirect"),
-        }
-    }
+/// Bytes that lie in the store under a name that this store gives to blobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// Under which they would be read.
+    pub key: BlobKey,
+    /// The digest that the key itself tells, if it tells one. Not compared with
+    /// the bytes.
+    pub sha256: Option<Digest>,
+    /// The staging area that they came from, if the key tells it: while its
+    /// upload is open these bytes may be part of it.
+    pub staging: Option<StagingId>,
+    /// Bytes.
+    pub size: u64,
+    /// When they were written.
+    pub modified: Timestamp,
 }
 
 /// A staging area that somebody left behind.
@@ -136,7 +149,9 @@ pub trait BlobStore: Send + Sync + 'static {
         from: Checkpoint,
     ) -> Result<Option<Box<dyn StagedBlob>>, StoreError>;
 
-    /// Removes a staging area; quietly does nothing if there is none.
+    /// Removes a staging area; quietly does nothing if there is none. Never
+    /// touches bytes that [`StagedBlob::publish`] has given a key: whether a
+    /// published key is needed only the metadata knows.
     async fn discard(&self, id: &StagingId) -> Result<(), StoreError>;
 
     /// Up to `limit` staging areas, oldest first.
@@ -146,9 +161,31 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Durable on return: bytes, name and directories.
     async fn put(&self, slot: &BlobSlot, bytes: Bytes) -> Result<BlobKey, StoreError>;
 
-    /// Reads a range of a blob. A key that the metadata holds but the store
-    /// does not is [`StoreError::Damaged`].
-    async fn read(&self, key: &BlobKey, range: ByteRange) -> Result<BlobRead, StoreError>;
+    /// Reads a range of a blob: exactly as many bytes as asked for or an error.
+    /// A key that the metadata holds but the store does not is
+    /// [`StoreError::Damaged`].
+    async fn read(&self, key: &BlobKey, range: ByteRange) -> Result<ByteStream, StoreError>;
+
+    /// An address from which the client may fetch the blob by itself for a
+    /// short while; `None` where it is to be read here. Only for bytes that are
+    /// known to match their digest.
+    async fn address(
+        &self,
+        key: &BlobKey,
+        request: AddressRequest,
+    ) -> Result<Option<String>, StoreError>;
+
+    /// Up to `limit` stored blobs in the order of their keys, after `after` if
+    /// given, whether or not anybody knows them: for finding bytes that a crash
+    /// left without a row. Only names that nobody but this store can have
+    /// given are listed, unless `own_places` asks for those of the distribution
+    /// tree as well, where another registry may have written.
+    async fn stored(
+        &self,
+        own_places: bool,
+        after: Option<&BlobKey>,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, StoreError>;
 
     /// Removes a blob, durably. A key that is gone already is a success.
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError>;

@@ -16,7 +16,9 @@ mod content;
 mod counter;
 mod error;
 mod import;
+mod lease;
 mod liveness;
+mod objects;
 mod page;
 mod rule;
 mod settings;
@@ -24,8 +26,8 @@ mod upload;
 mod walk;
 
 pub use blob::{
-    BlobKey, BlobRead, BlobSlot, BlobStore, ByteStream, Checkpoint, Digests, StagedBlob, StagingId,
-    StagingRecord,
+    AddressRequest, BlobKey, BlobSlot, BlobStore, ByteStream, Checkpoint, Digests, StagedBlob,
+    StagingId, StagingRecord, StoredRecord,
 };
 pub use chance::{OsRandom, Random};
 pub use clock::{Clock, SystemClock, Timestamp};
@@ -39,7 +41,9 @@ pub use error::{StoreError, WriteError};
 pub use import::{
     ImportBatch, ImportStore, ImportedBlob, ImportedManifest, ImportedTag, UnverifiedBlob,
 };
+pub use lease::{Lease, LeaseStore};
 pub use liveness::{DeadBlob, LivenessStore, StaleLink, UntaggedManifest};
+pub use objects::{ObjectRecord, Objects};
 pub use page::Page;
 pub use rule::{Refusal, Rule};
 pub use settings::SettingsStore;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use oci::{Digest, RepositoryName};
 
-use crate::{BlobKey, Page, StoreError, Timestamp};
+use crate::{BlobKey, Page, StoreError, StoredRecord, Timestamp};
 
 /// A blob that is a member of a repository but that no manifest there needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,4 +91,7 @@ pub trait LivenessStore: Send + Sync + 'static {
 
     /// Removes `Deleting` rows whose keys are gone from the blob store.
     async fn forget(&self, digests: Vec<Digest>) -> Result<(), StoreError>;
+
+    /// Those of `stored` whose keys no row holds, in whatever state.
+    async fn unheld(&self, stored: Vec<StoredRecord>) -> Result<Vec<StoredRecord>, StoreError>;
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use oci::{Digest, RepositoryName};
 
 use crate::{StoreError, Timestamp};
@@ -38,13 +39,20 @@ impl fmt::Display for UploadId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UploadState {
     /// Bytes may follow. `offset` bytes are kept in the staging area of the
-    /// same id; `hashers` are saved hash states after them, sha256 first.
+    /// same id.
     Open {
         /// Bytes kept.
         offset: u64,
-        /// From [`oci::Hasher::save`].
+        /// Saved hash states after them, from [`oci::Hasher::save`], sha256
+        /// first.
         hashers: Vec<Vec<u8>>,
+        /// What the blob store needs to find them again: the `place` of a
+        /// [`crate::Checkpoint`].
+        place: Bytes,
     },
+    /// Bytes may follow. These are few and kept right here, so that whichever
+    /// process gets the next request has them.
+    Held(Bytes),
     /// Closed with this digest (the one the client named); kept for a while so
     /// that the same PUT gets the same 201.
     Finished {
@@ -66,6 +74,10 @@ pub struct UploadRow {
     pub started_at: Timestamp,
     /// When it was last heard of.
     pub updated_at: Timestamp,
+    /// How often the row was written. Whoever goes on with an upload writes
+    /// over the version that it read; who finds another one there has lost the
+    /// upload to somebody else.
+    pub version: u64,
     /// What has become of it.
     pub state: UploadState,
 }
@@ -76,8 +88,10 @@ pub trait UploadStore: Send + Sync + 'static {
     /// The row of an upload.
     async fn upload(&self, id: &UploadId) -> Result<Option<UploadRow>, StoreError>;
 
-    /// Writes rows, replacing those with the same id.
-    async fn save_uploads(&self, rows: Vec<UploadRow>) -> Result<(), StoreError>;
+    /// Writes a row over the version before its own: `row.version - 1`, where
+    /// zero stands for no row at all. `false`, and nothing is written, if the
+    /// row is of another version, or closed or cancelled already.
+    async fn save_upload(&self, row: UploadRow) -> Result<bool, StoreError>;
 
     /// Up to `limit` open uploads last heard of before `open_before`, and
     /// finished or cancelled ones before `ended_before`; oldest first.
