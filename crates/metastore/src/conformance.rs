@@ -11,37 +11,19 @@
 
 use std::sync::Arc;
 
-use store::{
-    ContentStore, CounterStore, ImportStore, LivenessStore, SettingsStore, UploadStore, WalkStore,
-};
+use crate::MetadataStore;
 
 mod blobs;
 mod counters;
 mod fixture;
 mod imports;
+mod leases;
 mod lists;
 mod liveness;
 mod manifests;
 mod settings;
 mod uploads;
 mod walks;
-
-/// Everything that one metadata adapter implements.
-pub trait MetadataStore:
-    ContentStore + UploadStore + SettingsStore + ImportStore + WalkStore + LivenessStore + CounterStore
-{
-}
-
-impl<S> MetadataStore for S where
-    S: ContentStore
-        + UploadStore
-        + SettingsStore
-        + ImportStore
-        + WalkStore
-        + LivenessStore
-        + CounterStore
-{
-}
 
 macro_rules! run {
     ($fresh:ident: $($subject:ident { $($check:ident),* $(,)? })*) => {$($(
@@ -94,8 +76,10 @@ pub async fn all<S: MetadataStore>(fresh: impl AsyncFn() -> Arc<S>) {
         }
         uploads {
             an_upload_keeps_its_hash_states,
+            held_bytes_are_kept_exactly,
             a_saved_upload_replaces_its_row,
-            an_open_row_never_replaces_an_ended_one,
+            a_save_over_another_version_changes_nothing,
+            an_ended_upload_is_never_written_over,
             stale_uploads_come_oldest_first,
             a_removed_upload_is_gone,
         }
@@ -132,6 +116,13 @@ pub async fn all<S: MetadataStore>(fresh: impl AsyncFn() -> Arc<S>) {
             a_manifest_that_got_a_tag_meanwhile_stays,
             only_orphans_are_buried,
             a_forgotten_blob_takes_its_alias_along,
+            stored_bytes_without_a_row_are_unheld,
+        }
+        leases {
+            a_lease_has_one_holder,
+            a_lease_runs_out,
+            only_the_holder_gives_a_lease_back,
+            the_store_tells_a_time_that_goes_on,
         }
     }
 }

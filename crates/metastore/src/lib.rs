@@ -1,11 +1,28 @@
-//! Adapter: metadata in an embedded SQLite database.
+//! Adapters: metadata in an embedded SQLite database, or on a PostgreSQL server.
 //!
-//! Holds SQL and nothing else: rules come in with each call, are asked inside
+//! They hold SQL and nothing else: rules come in with each call, are asked inside
 //! its transaction, and only their plans are applied here.
 
+mod hash_states;
+mod metadata;
+mod postgres;
 mod sqlite;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 
+pub use metadata::{MetadataFigures, MetadataStore, PoolFigures};
+pub use postgres::{Host, InvalidUrl, Postgres, PostgresOptions, RootCertificates, TlsMode};
 pub use sqlite::{OpenOptions, Sqlite, WriterStats};
+
+use store::{StoreError, WriteError};
+
+/// The result of a write that has no rule.
+fn plain<T>(result: Result<T, WriteError>) -> Result<T, StoreError> {
+    result.map_err(|error| match error {
+        WriteError::Store(error) => error,
+        WriteError::Refused(refusal) => {
+            StoreError::Failed(format!("a write without a rule was refused: {refusal:?}"))
+        }
+    })
+}

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use rusqlite::Connection;
 use store::{StoreError, WriteError};
 
@@ -17,6 +18,7 @@ mod counter;
 mod failure;
 mod file_system;
 mod import;
+mod lease;
 mod liveness;
 mod manifest;
 mod migrate;
@@ -43,6 +45,8 @@ use queue::{Lane, Strength};
 use readers::Readers;
 use writer::Writer;
 
+use crate::{MetadataFigures, MetadataStore, plain};
+
 pub use writer::WriterStats;
 
 /// Most entries of one page; larger limits mean this.
@@ -63,7 +67,7 @@ pub struct OpenOptions {
 #[derive(Debug)]
 pub struct Sqlite {
     readers: Arc<Readers>,
-    writer: Writer,
+    writer: Arc<Writer>,
 }
 
 impl Sqlite {
@@ -77,7 +81,7 @@ impl Sqlite {
         let mut connection = location.open_writer().map_err(Failure::into_store)?;
         migrate::run(&mut connection).map_err(Failure::into_store)?;
         let readers = Arc::new(Readers::new(location.clone()));
-        let writer = Writer::start(location, connection)?;
+        let writer = Arc::new(Writer::start(location, connection, Arc::clone(&readers))?);
         Ok(Arc::new(Self { readers, writer }))
     }
 
@@ -147,18 +151,30 @@ impl Sqlite {
     }
 }
 
+#[async_trait]
+impl MetadataStore for Sqlite {
+    async fn close(&self) {
+        let (readers, writer) = (Arc::clone(&self.readers), Arc::clone(&self.writer));
+        let closing = tokio::task::spawn_blocking(move || {
+            readers.close();
+            writer.close();
+        });
+        if let Err(error) = closing.await {
+            tracing::error!(%error, "the metadata store was not closed");
+        }
+    }
+
+    fn engine(&self) -> &'static str {
+        "sqlite"
+    }
+
+    fn figures(&self) -> MetadataFigures {
+        MetadataFigures { writer: Some(self.stats()), pool: None }
+    }
+}
+
 impl Drop for Sqlite {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// The result of a write that has no rule.
-fn plain<T>(result: Result<T, WriteError>) -> Result<T, StoreError> {
-    result.map_err(|error| match error {
-        WriteError::Store(error) => error,
-        WriteError::Refused(refusal) => {
-            StoreError::Failed(format!("a write without a rule was refused: {refusal:?}"))
-        }
-    })
 }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use oci::{ByteRange, Digest, Hasher};
 use store::{
-    BlobKey, BlobRead, BlobSlot, BlobStore, Checkpoint, Digests, StagedBlob, StagingId,
-    StagingRecord, StoreError,
+    AddressRequest, BlobKey, BlobSlot, BlobStore, ByteStream, Checkpoint, Digests, StagedBlob,
+    StagingId, StagingRecord, StoreError, StoredRecord,
 };
 
 use crate::Faults;
@@ -61,8 +61,25 @@ impl BlobStore for FailingBlobs {
         self.faults.around("put", self.inner.put(slot, bytes)).await
     }
 
-    async fn read(&self, key: &BlobKey, range: ByteRange) -> Result<BlobRead, StoreError> {
+    async fn read(&self, key: &BlobKey, range: ByteRange) -> Result<ByteStream, StoreError> {
         self.faults.around("read", self.inner.read(key, range)).await
+    }
+
+    async fn address(
+        &self,
+        key: &BlobKey,
+        request: AddressRequest,
+    ) -> Result<Option<String>, StoreError> {
+        self.faults.around("address", self.inner.address(key, request)).await
+    }
+
+    async fn stored(
+        &self,
+        own_places: bool,
+        after: Option<&BlobKey>,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, StoreError> {
+        self.faults.around("stored", self.inner.stored(own_places, after, limit)).await
     }
 
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! For tests: a whole registry in a temporary directory, fixtures by name,
 //! stores that fail when told to, a clock that stands still, chance that
-//! repeats itself, and a client that controls every byte.
+//! repeats itself, a client that controls every byte, a database server.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +17,7 @@ mod clock;
 mod content;
 mod faults;
 pub mod fixture;
+mod postgres;
 mod registry;
 mod uploads;
 mod wire;
@@ -27,6 +28,7 @@ pub use client::{Client, Request};
 pub use clock::FakeClock;
 pub use content::FailingContent;
 pub use faults::{Fault, Faults, When};
+pub use postgres::PostgresServer;
 pub use registry::{Builder, Options, TestRegistry, directory};
 pub use uploads::FailingUploads;
 pub use wire::{Answer, Wire};

@@ -26,8 +26,8 @@ impl UploadStore for FailingUploads {
         self.faults.around("upload", self.inner.upload(id)).await
     }
 
-    async fn save_uploads(&self, rows: Vec<UploadRow>) -> Result<(), StoreError> {
-        self.faults.around("save_uploads", self.inner.save_uploads(rows)).await
+    async fn save_upload(&self, row: UploadRow) -> Result<bool, StoreError> {
+        self.faults.around("save_upload", self.inner.save_upload(row)).await
     }
 
     async fn stale_uploads(

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use oci::Role;
 use store::{
     BlobKey, BlobPlace, BlobState, MountBlob, MountFacts, PublishFacts, PublishPlan, Refusal,
-    StoreError, UnlinkBlob, UnlinkFacts, UploadId, UploadState, WriteError,
+    StoreError, UnlinkBlob, UnlinkFacts, UploadId, UploadRow, UploadState, WriteError,
 };
 
 use super::MetadataStore;
@@ -91,11 +91,27 @@ pub(super) async fn a_plan_that_cannot_be_applied_is_an_error(store: &impl Metad
 pub(super) async fn a_publish_finishes_its_upload(store: &impl MetadataStore) {
     let session = Some(UploadId::new("u-1"));
     let by_sha512 = Some(sha512("one"));
-    let blob = store::PublishBlob { session, sha512: by_sha512, ..blob("a", "one", "k") };
-    publish(store, blob).await;
+    let command = store::PublishBlob { session, sha512: by_sha512, ..blob("a", "one", "k") };
+    publish(store, command).await;
     let row = store.upload(&UploadId::new("u-1")).await.unwrap().unwrap();
     assert_eq!(row.state, UploadState::Finished { digest: sha512("one") });
     assert_eq!((row.repository, row.updated_at), (repository("a"), at(1000)));
+    let held = UploadRow {
+        id: UploadId::new("u-2"),
+        repository: repository("a"),
+        started_at: at(1),
+        updated_at: at(2),
+        version: 1,
+        state: UploadState::Held(Bytes::from_static(b"two")),
+    };
+    assert!(store.save_upload(held.clone()).await.unwrap());
+    let session = Some(held.id.clone());
+    publish(store, store::PublishBlob { session, ..blob("a", "two", "k2") }).await;
+    let row = store.upload(&held.id).await.unwrap().unwrap();
+    let state = UploadState::Finished { digest: sha256("two") };
+    assert_eq!(row, UploadRow { updated_at: at(1000), version: 2, state, ..held.clone() });
+    let late = UploadRow { version: 2, ..held };
+    assert!(!store.save_upload(late).await.unwrap(), "it was finished by somebody else");
 }
 
 fn mounting(to: &str, content: &str, from: Option<&str>) -> MountBlob {

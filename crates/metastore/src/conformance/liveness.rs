@@ -1,7 +1,7 @@
 //! The collector's questions and deeds.
 
 use oci::{Digest, Role};
-use store::{BlobKey, MountBlob, NewManifest, Page, PublishBlob, UnlinkBlob};
+use store::{BlobKey, MountBlob, NewManifest, Page, PublishBlob, StoredRecord, UnlinkBlob};
 
 use super::MetadataStore;
 use super::fixture::*;
@@ -125,4 +125,34 @@ pub(super) async fn a_forgotten_blob_takes_its_alias_along(store: &impl Metadata
     store.forget(vec![sha256("one")]).await.unwrap();
     publish(store, blob("a", "one", "k2")).await;
     assert_eq!(store.blob(&repository("a"), &sha512("one")).await.unwrap(), None);
+}
+
+pub(super) async fn stored_bytes_without_a_row_are_unheld(store: &impl MetadataStore) {
+    let own = "berth/blobs/one";
+    let tree = "docker/registry/v2/blobs/two";
+    publish(store, blob("a", "one", own)).await;
+    publish(store, blob("a", "two", tree)).await;
+    publish(store, blob("a", "buried", "berth/blobs/buried")).await;
+    let command = UnlinkBlob { repository: repository("a"), digest: sha256("buried") };
+    store.unlink_blob(command, always(())).await.unwrap();
+    assert_eq!(store.bury(vec![sha256("buried")], at(9000)).await.unwrap().len(), 1);
+    let record = |key: &str, sha256| StoredRecord {
+        key: BlobKey::new(key),
+        sha256,
+        size: 3,
+        modified: at(1),
+        staging: None,
+    };
+    let lost = [
+        record("berth/blobs/left", None),
+        record("docker/registry/v2/blobs/left", Some(sha256("left"))),
+        record("docker/registry/v2/blobs/one", Some(sha256("one"))),
+    ];
+    let held =
+        [record(own, None), record(tree, Some(sha256("two"))), record("berth/blobs/buried", None)];
+    let [left, unknown, other] = lost.clone();
+    let [one, two, buried] = held;
+    let stored = vec![one, left, two, unknown, buried, other];
+    assert_eq!(store.unheld(stored).await.unwrap(), lost);
+    assert_eq!(store.unheld(vec![]).await.unwrap(), []);
 }

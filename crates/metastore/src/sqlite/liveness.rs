@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use oci::{Digest, RepositoryName};
 use rusqlite::{Connection, Row, params};
 use store::{
-    BlobKey, DeadBlob, LivenessStore, Page, StaleLink, StoreError, Timestamp, UntaggedManifest,
+    BlobKey, DeadBlob, LivenessStore, Page, StaleLink, StoreError, StoredRecord, Timestamp,
+    UntaggedManifest,
 };
 
 use super::failure::Failure;
@@ -81,6 +82,26 @@ pub(crate) const DELETING: &str = "SELECT sha256, size, key FROM blob INDEXED BY
      WHERE state = 'deleting' AND sha256 > ?1 ORDER BY sha256 LIMIT ?2";
 pub(crate) const FORGET: &str = "DELETE FROM blob WHERE sha256 = ?1 AND state = 'deleting' \
      AND NOT EXISTS (SELECT 1 FROM link l WHERE l.sha256 = ?1)";
+pub(crate) const HELD_BY_DIGEST: &str = "SELECT 1 FROM blob WHERE sha256 = ?1 AND key = ?2";
+pub(crate) const HELD_BY_KEY: &str = "SELECT 1 FROM blob INDEXED BY blob_by_own_key \
+     WHERE key = ?1 AND key >= 'berth/' AND key < 'berth0'";
+
+/// Whether a row holds the key. A key that neither tells its digest nor is of
+/// our own making counts as held: nothing here finds it, so nobody removes it.
+fn held(connection: &Connection, stored: &StoredRecord) -> Result<bool, Failure> {
+    let key = stored.key.as_str();
+    let found = match &stored.sha256 {
+        Some(sha256) => {
+            let look = params![sha256.to_column(), key];
+            rows::first(connection, HELD_BY_DIGEST, look, |_| Ok(()))?
+        }
+        None if key.starts_with("berth/") => {
+            rows::first(connection, HELD_BY_KEY, [key], |_| Ok(()))?
+        }
+        None => Some(()),
+    };
+    Ok(found.is_some())
+}
 
 fn dead(row: &Row<'_>) -> Result<DeadBlob, Failure> {
     Ok(DeadBlob {
@@ -242,5 +263,17 @@ impl LivenessStore for Sqlite {
             .await?;
         }
         Ok(())
+    }
+    async fn unheld(&self, stored: Vec<StoredRecord>) -> Result<Vec<StoredRecord>, StoreError> {
+        self.read_slowly(move |connection| {
+            let mut unheld = Vec::new();
+            for record in stored {
+                if !held(connection, &record)? {
+                    unheld.push(record);
+                }
+            }
+            Ok(unheld)
+        })
+        .await
     }
 }

@@ -14,9 +14,26 @@ struct Migration {
 }
 
 const MIGRATIONS: &[Migration] = &[
-    Migration { number: 1, min_binary: 1, sql: include_str!("../migrations/0001_initial.sql") },
-    Migration { number: 2, min_binary: 1, sql: include_str!("../migrations/0002_pulls.sql") },
-    Migration { number: 3, min_binary: 1, sql: include_str!("../migrations/0003_uploads.sql") },
+    Migration {
+        number: 1,
+        min_binary: 1,
+        sql: include_str!("../migrations/sqlite/0001_initial.sql"),
+    },
+    Migration {
+        number: 2,
+        min_binary: 1,
+        sql: include_str!("../migrations/sqlite/0002_pulls.sql"),
+    },
+    Migration {
+        number: 3,
+        min_binary: 1,
+        sql: include_str!("../migrations/sqlite/0003_uploads.sql"),
+    },
+    Migration {
+        number: 4,
+        min_binary: 1,
+        sql: include_str!("../migrations/sqlite/0004_replicas.sql"),
+    },
 ];
 
 /// The newest migration that this program knows.

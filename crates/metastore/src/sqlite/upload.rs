@@ -1,33 +1,45 @@
 //! `UploadStore`: sessions, written softly.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use oci::{Digest, RepositoryName};
 use rusqlite::{Connection, Row, params};
 use store::{StoreError, Timestamp, UploadId, UploadRow, UploadState, UploadStore};
 
 use super::failure::Failure;
 use super::{Sqlite, rows};
+use crate::hash_states;
 
-pub(crate) const UPLOAD: &str = "SELECT id, repository, started_at, updated_at, state, offset, \
-     hashers, digest FROM upload WHERE id = ?1";
+macro_rules! columns {
+    () => {
+        "id, repository, started_at, updated_at, version, state, offset, hashers, place, held, digest"
+    };
+}
+
+pub(crate) const UPLOAD: &str = concat!("SELECT ", columns!(), " FROM upload WHERE id = ?1");
 // Open rows between the two ages are passed over; there are few.
-pub(crate) const STALE: &str = "SELECT id, repository, started_at, updated_at, state, offset, \
-     hashers, digest FROM upload INDEXED BY upload_by_age \
+pub(crate) const STALE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM upload INDEXED BY upload_by_age \
      WHERE updated_at < max(?1, ?2) \
      AND updated_at < CASE state WHEN 'open' THEN ?1 ELSE ?2 END \
-     ORDER BY updated_at LIMIT ?3";
-const SAVE: &str = "INSERT INTO upload \
-     (id, repository, started_at, updated_at, state, offset, hashers, digest) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-     ON CONFLICT (id) DO UPDATE SET repository = excluded.repository, \
-     started_at = excluded.started_at, updated_at = excluded.updated_at, \
-     state = excluded.state, offset = excluded.offset, hashers = excluded.hashers, \
-     digest = excluded.digest \
-     WHERE upload.state = 'open' OR excluded.state <> 'open'";
-const FINISH: &str = "INSERT INTO upload (id, repository, started_at, updated_at, state, digest) \
-     VALUES (?1, ?2, ?3, ?3, 'finished', ?4) \
+     ORDER BY updated_at LIMIT ?3"
+);
+const FIRST: &str = concat!(
+    "INSERT INTO upload (",
+    columns!(),
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING"
+);
+pub(crate) const NEXT: &str = "UPDATE upload SET repository = ?2, started_at = ?3, \
+     updated_at = ?4, version = ?5, state = ?6, offset = ?7, hashers = ?8, place = ?9, \
+     held = ?10, digest = ?11 WHERE id = ?1 AND version = ?5 - 1 AND state = 'open'";
+const FINISH: &str = "INSERT INTO upload \
+     (id, repository, started_at, updated_at, version, state, digest) \
+     VALUES (?1, ?2, ?3, ?3, 1, 'finished', ?4) \
      ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, state = excluded.state, \
-     offset = NULL, hashers = NULL, digest = excluded.digest";
+     version = version + 1, offset = NULL, hashers = NULL, place = NULL, held = NULL, \
+     digest = excluded.digest";
 const REMOVE: &str = "DELETE FROM upload WHERE id = ?1";
 
 /// Notes that the upload ended well; makes its row if it never had one.
@@ -42,61 +54,85 @@ pub(crate) fn finish(
     rows::change(connection, FINISH, values).map(drop)
 }
 
-fn save(connection: &Connection, row: &UploadRow) -> Result<(), Failure> {
-    let (state, offset, hashers, digest) = match &row.state {
-        UploadState::Open { offset, hashers } => {
-            ("open", Some(rows::size_column(*offset)?), Some(pack(hashers)?), None)
+/// The columns of a state, from `state` on.
+#[derive(Default)]
+struct Columns<'a> {
+    state: &'static str,
+    offset: Option<i64>,
+    hashers: Option<Vec<u8>>,
+    place: Option<&'a [u8]>,
+    held: Option<&'a [u8]>,
+    digest: Option<Vec<u8>>,
+}
+
+fn columns(state: &UploadState) -> Result<Columns<'_>, Failure> {
+    Ok(match state {
+        UploadState::Open { offset, hashers, place } => Columns {
+            state: "open",
+            offset: Some(rows::size_column(*offset)?),
+            hashers: Some(hash_states::pack(hashers).map_err(Failure::Failed)?),
+            place: Some(place),
+            ..Columns::default()
+        },
+        UploadState::Held(bytes) => Columns {
+            state: "open",
+            offset: Some(rows::size_column(bytes.len() as u64)?),
+            hashers: Some(Vec::new()),
+            held: Some(bytes),
+            ..Columns::default()
+        },
+        UploadState::Finished { digest } => {
+            Columns { state: "finished", digest: Some(digest.to_column()), ..Columns::default() }
         }
-        UploadState::Finished { digest } => ("finished", None, None, Some(digest.to_column())),
-        UploadState::Cancelled => ("cancelled", None, None, None),
+        UploadState::Cancelled => Columns { state: "cancelled", ..Columns::default() },
+    })
+}
+
+fn save(connection: &Connection, row: &UploadRow) -> Result<bool, Failure> {
+    let sql = match row.version {
+        0 => return Err(Failure::Failed(format!("upload {} was saved as version 0", row.id))),
+        1 => FIRST,
+        _ => NEXT,
     };
-    let (started, updated) = (row.started_at.millis(), row.updated_at.millis());
-    let (id, repository) = (row.id.as_str(), row.repository.as_str());
-    let values = params![id, repository, started, updated, state, offset, hashers, digest];
-    rows::change(connection, SAVE, values).map(drop)
+    let columns = columns(&row.state)?;
+    let values = params![
+        row.id.as_str(),
+        row.repository.as_str(),
+        row.started_at.millis(),
+        row.updated_at.millis(),
+        rows::size_column(row.version)?,
+        columns.state,
+        columns.offset,
+        columns.hashers,
+        columns.place,
+        columns.held,
+        columns.digest
+    ];
+    Ok(rows::change(connection, sql, values)? > 0)
 }
 
 fn read(row: &Row<'_>) -> Result<UploadRow, Failure> {
-    let state = match row.get_ref(4)?.as_str()? {
-        "open" => UploadState::Open {
-            offset: rows::size(row, 5)?,
-            hashers: unpack(row.get_ref(6)?.as_blob()?)?,
-        },
-        "finished" => UploadState::Finished { digest: rows::digest(row, 7)? },
-        _ => UploadState::Cancelled,
-    };
     Ok(UploadRow {
         id: UploadId::new(row.get_ref(0)?.as_str()?),
         repository: rows::repository(row, 1)?,
         started_at: rows::time(row, 2)?,
         updated_at: rows::time(row, 3)?,
-        state,
+        version: rows::size(row, 4)?,
+        state: state(row)?,
     })
 }
 
-/// Hash states in one column: two bytes of length, big-endian, before each.
-fn pack(hashers: &[Vec<u8>]) -> Result<Vec<u8>, Failure> {
-    let mut column = Vec::new();
-    for hasher in hashers {
-        let length = u16::try_from(hasher.len());
-        let length = length.map_err(|_| Failure::Failed("a hash state is too long".into()))?;
-        column.extend_from_slice(&length.to_be_bytes());
-        column.extend_from_slice(hasher);
-    }
-    Ok(column)
-}
-
-fn unpack(mut column: &[u8]) -> Result<Vec<Vec<u8>>, Failure> {
-    let damaged = || Failure::Damaged("the hash states of an upload are cut short".into());
-    let mut hashers = Vec::new();
-    while !column.is_empty() {
-        let (length, rest) = column.split_first_chunk().ok_or_else(damaged)?;
-        let length = usize::from(u16::from_be_bytes(*length));
-        let (hasher, rest) = rest.split_at_checked(length).ok_or_else(damaged)?;
-        hashers.push(hasher.to_vec());
-        column = rest;
-    }
-    Ok(hashers)
+fn state(row: &Row<'_>) -> Result<UploadState, Failure> {
+    Ok(match (row.get_ref(5)?.as_str()?, row.get_ref(9)?.as_blob_or_null()?) {
+        ("open", Some(held)) => UploadState::Held(Bytes::copy_from_slice(held)),
+        ("open", None) => UploadState::Open {
+            offset: rows::size(row, 6)?,
+            hashers: hash_states::unpack(row.get_ref(7)?.as_blob()?).map_err(Failure::Damaged)?,
+            place: Bytes::copy_from_slice(row.get_ref(8)?.as_blob_or_null()?.unwrap_or_default()),
+        },
+        ("finished", _) => UploadState::Finished { digest: rows::digest(row, 10)? },
+        _ => UploadState::Cancelled,
+    })
 }
 
 #[async_trait]
@@ -105,11 +141,8 @@ impl UploadStore for Sqlite {
         self.read(|connection| rows::first(connection, UPLOAD, [id.as_str()], read))
     }
 
-    async fn save_uploads(&self, uploads: Vec<UploadRow>) -> Result<(), StoreError> {
-        self.write_soft(move |connection| {
-            uploads.iter().try_for_each(|upload| save(connection, upload))
-        })
-        .await
+    async fn save_upload(&self, row: UploadRow) -> Result<bool, StoreError> {
+        self.write_soft(move |connection| save(connection, &row)).await
     }
 
     async fn stale_uploads(

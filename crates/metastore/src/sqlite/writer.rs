@@ -15,6 +15,7 @@ use super::batch::WriteConnection;
 use super::connection::Location;
 use super::failure::Failure;
 use super::queue::{Lane, Next, Queue, Strength, Task, Trouble};
+use super::readers::Readers;
 
 /// What a task does inside its transaction; run again if the group was lost.
 pub(crate) type Work<T> = Box<dyn FnMut(&Connection) -> Result<T, Failure> + Send>;
@@ -46,14 +47,20 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Hands the connection to a new thread.
-    pub(crate) fn start(location: Location, connection: Connection) -> Result<Self, StoreError> {
+    pub(crate) fn start(
+        location: Location,
+        connection: Connection,
+        readers: Arc<Readers>,
+    ) -> Result<Self, StoreError> {
         let queue = Arc::new(Queue::default());
         let counters = Arc::new(Counters::default());
         let served = Abandon(Arc::clone(&queue));
         let mut target = WriteConnection::new(location, connection, Arc::clone(&counters));
         let body = move || {
             loop {
-                match served.0.next() {
+                let next = served.0.next();
+                let _pause = readers.pause();
+                match next {
                     Next::Group(group) => target.commit(group),
                     Next::Idle => target.rest(),
                     Next::Closed => break target.close(),

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use store::{ContentStore, SettingsStore, UploadId, UploadState, UploadStore};
 
 use super::*;
+use crate::MetadataStore;
 
 fn stamp(directory: &TempDir, schema: i64, min_binary: i64) {
     let connection = Connection::open(directory.path().join("berth/berth.db")).unwrap();
@@ -127,7 +128,7 @@ async fn a_file_of_the_first_schema_keeps_what_it_holds() {
     let path = directory.path().join("berth");
     std::fs::create_dir(&path).unwrap();
     let old = Connection::open(path.join("berth.db")).unwrap();
-    old.execute_batch(include_str!("../../migrations/0001_initial.sql")).unwrap();
+    old.execute_batch(include_str!("../../migrations/sqlite/0001_initial.sql")).unwrap();
     old.execute_batch(
         "UPDATE meta SET schema = 1, min_binary = 1; \
          INSERT INTO setting VALUES ('k', x'01'); \
@@ -139,7 +140,8 @@ async fn a_file_of_the_first_schema_keeps_what_it_holds() {
     let store = try_open(&directory).unwrap();
     assert_eq!(store.setting("k").await.unwrap(), Some(vec![1]));
     let upload = store.upload(&UploadId::new("u")).await.unwrap().unwrap();
-    assert_eq!(upload.state, UploadState::Open { offset: 3, hashers: vec![] });
+    assert_eq!(upload.state, UploadState::Open { offset: 3, hashers: vec![], place: Bytes::new() });
+    assert_eq!(upload.version, 1);
     store.put_manifest(push("one", &[], &["t"]), Box::new(|_| Ok(()))).await.unwrap();
 }
 
@@ -156,4 +158,19 @@ async fn a_writer_with_nothing_to_do_moves_the_log_into_the_file() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(20), moved).await.unwrap();
     fresh.store.put_manifest(push("next", &[], &["t"]), Box::new(|_| Ok(()))).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_handle_serves_every_duty_and_is_closed_by_it() {
+    let fresh = Temporary::new();
+    let store: Arc<dyn MetadataStore> = Arc::clone(&fresh.store) as _;
+    let content: Arc<dyn ContentStore> = Arc::clone(&store) as _;
+    let settings: Arc<dyn SettingsStore> = Arc::clone(&store) as _;
+    content.put_manifest(push("one", &[], &["t"]), Box::new(|_| Ok(()))).await.unwrap();
+    settings.ping().await.unwrap();
+    assert_eq!(store.engine(), "sqlite");
+    let figures = store.figures();
+    assert_eq!((figures.writer.map(|writer| writer.writes), figures.pool), (Some(1), None));
+    store.close().await;
+    assert!(matches!(settings.ping().await, Err(StoreError::Busy(_))));
 }

@@ -1,8 +1,8 @@
 //! How SQLite finds rows: by index, never by reading a whole table.
 
 use super::super::{
-    content, counter, import, liveness, manifest, mount, presence, repository, settings, tag,
-    unlink, upload, walk,
+    content, counter, import, lease, liveness, manifest, mount, presence, repository, settings,
+    tag, unlink, upload, walk,
 };
 use super::*;
 
@@ -32,6 +32,10 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("setting", settings::GET),
     ("upload", upload::UPLOAD),
     ("stale uploads", upload::STALE),
+    ("next of an upload", upload::NEXT),
+    ("give a lease back", lease::RELEASE),
+    ("held by digest", liveness::HELD_BY_DIGEST),
+    ("held by key", liveness::HELD_BY_KEY),
     ("stale links", liveness::STALE_LINKS),
     ("drop link", liveness::DROP_LINK),
     ("untagged manifests", liveness::UNTAGGED),

@@ -1,0 +1,64 @@
+//! Linking a blob that another repository has.
+
+use futures_util::future::{try_join, try_join3};
+use oci::RepositoryName;
+use store::{BlobState, MountBlob, MountFacts, Rule};
+
+use super::args::args;
+use super::failure::Failure;
+use super::transaction::{Tx, Work};
+use super::{publish, repository, rows};
+
+pub(crate) const SOURCES: &str = "SELECT r.name FROM link l \
+     JOIN blob b ON b.sha256 = l.sha256 JOIN repository r ON r.id = l.repository_id \
+     WHERE l.sha256 = $1 AND b.state IN ('live', 'condemned') ORDER BY r.name LIMIT 100";
+pub(crate) const SOURCE: &str = "SELECT r.name FROM repository r \
+     JOIN link l ON l.repository_id = r.id AND l.sha256 = $1 \
+     JOIN blob b ON b.sha256 = l.sha256 \
+     WHERE r.name = $2 AND b.state IN ('live', 'condemned')";
+
+/// Facts, rule, plan.
+pub(crate) struct Mount {
+    pub(crate) command: MountBlob,
+    pub(crate) rule: Rule<MountFacts, ()>,
+}
+
+impl Work for Mount {
+    type Output = ();
+
+    async fn run(&self, tx: &Tx) -> Result<(), Failure> {
+        let command = &self.command;
+        let sha256 = repository::sha256(tx, &command.digest).await?;
+        // The row is locked first: what is found after that stays.
+        let (state, sources, known) = try_join3(
+            publish::lock(tx, &sha256),
+            sources(tx, &sha256, command.from.as_ref()),
+            repository::find(tx, &command.repository),
+        )
+        .await?;
+        (self.rule)(&MountFacts { sources })?;
+        if !matches!(state, Some(BlobState::Live | BlobState::Condemned)) {
+            return Err(Failure::Failed(format!(
+                "the plan mounts {}, but there is no such blob",
+                command.digest
+            )));
+        }
+        let id = repository::ensure(tx, known, &command.repository, command.at).await?;
+        let one = vec![sha256.clone()];
+        try_join(publish::revive(tx, &one, command.at), publish::link(tx, id, &sha256, command.at))
+            .await
+            .map(drop)
+    }
+}
+
+async fn sources(
+    tx: &Tx,
+    sha256: &Vec<u8>,
+    from: Option<&RepositoryName>,
+) -> Result<Vec<RepositoryName>, Failure> {
+    let name = |row: &tokio_postgres::Row| rows::repository(row, 0);
+    match from {
+        Some(from) => tx.list(SOURCE, args![sha256, from.as_str()], name).await,
+        None => tx.list(SOURCES, args![sha256], name).await,
+    }
+}

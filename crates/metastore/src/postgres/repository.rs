@@ -1,0 +1,76 @@
+//! Repository rows, and digests as the rows know them.
+
+use futures_util::future::try_join;
+use oci::{Algorithm, Digest, RepositoryName};
+use store::Timestamp;
+
+use super::args::args;
+use super::failure::Failure;
+use super::rows;
+use super::transaction::Tx;
+
+pub(crate) const REPOSITORY: &str = "SELECT id FROM repository WHERE name = $1";
+const CREATE: &str = "INSERT INTO repository (name, created_at) VALUES ($1, $2) \
+     ON CONFLICT (name) DO NOTHING RETURNING id";
+const ALIAS: &str = "SELECT sha256 FROM alias WHERE sha512 = $1";
+const ADD_ALIAS: &str = "INSERT INTO alias (sha512, sha256) VALUES ($1, $2) \
+     ON CONFLICT (sha512) DO UPDATE SET sha256 = excluded.sha256";
+// Whoever gives a name to the bytes meanwhile holds it, and is seen after that.
+const LOCK_ALIASES: &str = "SELECT 1 FROM alias WHERE sha256 = ANY($1) ORDER BY sha512 FOR UPDATE";
+const DROP_ALIASES: &str = "DELETE FROM alias a WHERE a.sha256 = ANY($1) \
+     AND NOT EXISTS (SELECT 1 FROM blob b WHERE b.sha256 = a.sha256) \
+     AND NOT EXISTS (SELECT 1 FROM manifest_bytes m WHERE m.sha256 = a.sha256)";
+
+/// The row's id, if the repository ever had content.
+pub(crate) async fn find(tx: &Tx, name: &RepositoryName) -> Result<Option<i64>, Failure> {
+    tx.first(REPOSITORY, args![name.as_str()], |row| rows::get(row, 0)).await
+}
+
+/// The row's id, made if this is the first content. Rows are never removed.
+pub(crate) async fn ensure(
+    tx: &Tx,
+    known: Option<i64>,
+    name: &RepositoryName,
+    at: Timestamp,
+) -> Result<i64, Failure> {
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    let values = args![name.as_str(), at.millis()];
+    match tx.first(CREATE, values, |row| rows::get(row, 0)).await? {
+        Some(id) => Ok(id),
+        None => find(tx, name).await?.ok_or(Failure::Race("a repository came and went")),
+    }
+}
+
+/// The sha256 column of the bytes that a digest names. A sha512 that nothing
+/// was ever pushed by stays itself and so matches no row.
+pub(crate) async fn sha256(tx: &Tx, digest: &Digest) -> Result<Vec<u8>, Failure> {
+    let column = digest.to_column();
+    if digest.algorithm() == Algorithm::Sha256 {
+        return Ok(column);
+    }
+    let known = tx.first(ALIAS, args![&column], |row| rows::get(row, 0)).await?;
+    Ok(known.unwrap_or(column))
+}
+
+/// Notes the other name of the same bytes, which were compared with both. It
+/// counts more than what a tree said.
+pub(crate) async fn add_alias(
+    tx: &Tx,
+    sha512: Option<&Digest>,
+    sha256: &Digest,
+) -> Result<(), Failure> {
+    let Some(sha512) = sha512 else { return Ok(()) };
+    tx.change(ADD_ALIAS, args![sha512.to_column(), sha256.to_column()]).await.map(drop)
+}
+
+/// Forgets other names of bytes that neither a blob nor a manifest has.
+pub(crate) async fn drop_aliases(tx: &Tx, sha256: &Vec<Vec<u8>>) -> Result<(), Failure> {
+    try_join(
+        tx.list(LOCK_ALIASES, args![sha256], |_| Ok(())),
+        tx.change(DROP_ALIASES, args![sha256]),
+    )
+    .await
+    .map(drop)
+}
