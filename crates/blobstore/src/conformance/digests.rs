@@ -3,7 +3,7 @@
 use oci::{Algorithm, Digest, Hasher};
 use store::{BlobStore, Digests};
 
-use super::material::{append, assert_holds, content, id, sha256, slot};
+use super::material::{append, assert_holds, content, id, reopen, sha256, slot};
 
 const MIB: usize = 1 << 20;
 
@@ -41,4 +41,16 @@ pub(super) async fn of_sha512_are_right_hinted_or_read_back(store: &dyn BlobStor
     let mut plain = store.stage(&id("sha512-plain"), sha256()).await.expect("a staging area");
     append(plain.as_mut(), &bytes, 70_001).await;
     assert_eq!(plain.sha512().await.expect("a digest"), expected);
+
+    let bytes = content("sha512-large", 11 * MIB);
+    let mut large = store.stage(&id("sha512-large"), sha256()).await.expect("a staging area");
+    append(large.as_mut(), &bytes, MIB).await;
+    assert_eq!(large.finish().await.expect("digests").sha256, Digest::sha256(&bytes));
+    let digest = large.sha512().await.expect("a digest");
+    assert_eq!(digest, Digest::of(Algorithm::Sha512, &bytes));
+    let checkpoint = large.checkpoint(false).await.expect("a checkpoint");
+    drop(large);
+    let again = reopen(store, "sha512-large", &checkpoint).await;
+    let key = again.publish(&slot(&bytes, "sha512-large", true)).await.expect("a key");
+    assert_holds(store, &key, &bytes).await;
 }

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use bytes::{Bytes, BytesMut};
 use oci::{Algorithm, ByteRange, Digest, Hasher};
 use store::{
-    BlobKey, BlobRead, BlobSlot, BlobStore, ByteStream, StagedBlob, StagingId, StoreError,
+    BlobKey, BlobSlot, BlobStore, ByteStream, Checkpoint, StagedBlob, StagingId, StoreError,
 };
 
 /// Bytes that no other `label` has and in which no two blocks are alike.
@@ -44,6 +44,26 @@ pub(super) async fn stage(store: &dyn BlobStore, name: &str) -> Box<dyn StagedBl
     store.stage(&id(name), sha256()).await.expect("a staging area")
 }
 
+/// The checkpoint as it comes back from the metadata.
+pub(super) fn saved(checkpoint: &Checkpoint) -> Checkpoint {
+    let restore = |hasher: &Hasher| Hasher::restore(&hasher.save()).expect("a restored hash");
+    Checkpoint {
+        offset: checkpoint.offset,
+        hashers: checkpoint.hashers.iter().map(restore).collect(),
+        place: Bytes::copy_from_slice(&checkpoint.place),
+    }
+}
+
+/// Goes on from a checkpoint that is there.
+pub(super) async fn reopen(
+    store: &dyn BlobStore,
+    name: &str,
+    from: &Checkpoint,
+) -> Box<dyn StagedBlob> {
+    let opened = store.reopen(&id(name), saved(from)).await.expect("an opened area");
+    opened.expect("an area that is there")
+}
+
 /// Appends in chunks of `size` bytes.
 pub(super) async fn append(staged: &mut dyn StagedBlob, bytes: &Bytes, size: usize) {
     let mut rest = bytes.clone();
@@ -63,10 +83,7 @@ pub(super) async fn read(
     key: &BlobKey,
     range: ByteRange,
 ) -> Result<Bytes, StoreError> {
-    match store.read(key, range).await? {
-        BlobRead::Stream(stream) => collect(stream).await,
-        BlobRead::Redirect(to) => panic!("cannot follow {to}"),
-    }
+    collect(store.read(key, range).await?).await
 }
 
 pub(super) async fn collect(mut stream: ByteStream) -> Result<Bytes, StoreError> {

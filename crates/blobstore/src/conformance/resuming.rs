@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use oci::{Digest, Hasher};
+use oci::Digest;
 use store::{BlobStore, Checkpoint, StagedBlob};
 
-use super::material::{append, assert_holds, content, id, sha256, slot, stage};
+use super::material::{append, assert_holds, content, id, reopen, sha256, slot, stage};
 
 const MIB: usize = 1 << 20;
 
@@ -33,11 +33,7 @@ pub(super) async fn goes_on_from_any_offset(store: &dyn BlobStore) {
             let checkpoint = staged.checkpoint(round % 2 == 0).await.expect("a checkpoint");
             assert_eq!(checkpoint.offset, stop as u64);
             drop(staged);
-            staged = store
-                .reopen(&id(&name), saved(&checkpoint))
-                .await
-                .expect("an opened area")
-                .expect("an area that is there");
+            staged = reopen(store, &name, &checkpoint).await;
             assert_eq!(staged.offset(), stop as u64);
             // Going on without opening again must work from a checkpoint as well.
             append(staged.as_mut(), &bytes.slice(stop..stop), 1).await;
@@ -50,15 +46,6 @@ pub(super) async fn goes_on_from_any_offset(store: &dyn BlobStore) {
         assert_eq!(staged.finish().await.expect("digests").sha256, Digest::sha256(&bytes));
         let key = staged.publish(&slot(&bytes, &name, false)).await.expect("a key");
         assert_holds(store, &key, &bytes).await;
-    }
-}
-
-/// The checkpoint as it comes back from the metadata.
-fn saved(checkpoint: &Checkpoint) -> Checkpoint {
-    let restore = |hasher: &Hasher| Hasher::restore(&hasher.save()).expect("a restored hash");
-    Checkpoint {
-        offset: checkpoint.offset,
-        hashers: checkpoint.hashers.iter().map(restore).collect(),
     }
 }
 
@@ -77,27 +64,23 @@ async fn passed_beyond(staged: &dyn StagedBlob, offset: u64) -> Checkpoint {
 }
 
 pub(super) async fn goes_on_from_points_that_it_passed(store: &dyn BlobStore) {
-    let bytes = content("passed", 9 * MIB + 77);
+    let bytes = content("passed", 24 * MIB + 77);
     let mut staged = stage(store, "passed").await;
     append(staged.as_mut(), &bytes.slice(..100), 100).await;
     assert!(staged.passed().is_none(), "nothing was written yet");
-    append(staged.as_mut(), &bytes.slice(100..5 * MIB + 5), 300_000).await;
+    append(staged.as_mut(), &bytes.slice(100..7 * MIB + 5), 300_000).await;
     let first = passed_beyond(staged.as_ref(), 0).await;
     assert!(first.offset <= staged.offset());
     assert_eq!(first.hashers.len(), 1);
     let full = staged.checkpoint(false).await.expect("a checkpoint");
     assert!(staged.passed().is_none(), "the checkpoint is newer");
-    append(staged.as_mut(), &bytes.slice(5 * MIB + 5..9 * MIB), 300_000).await;
+    append(staged.as_mut(), &bytes.slice(7 * MIB + 5..24 * MIB), 300_000).await;
     let second = passed_beyond(staged.as_ref(), full.offset).await;
     // The rest is lost, as in a crash.
     drop(staged);
 
     for from in [second, first] {
-        let mut staged = store
-            .reopen(&id("passed"), saved(&from))
-            .await
-            .expect("an opened area")
-            .expect("an area that is there");
+        let mut staged = reopen(store, "passed", &from).await;
         assert_eq!(staged.offset(), from.offset);
         let rest = usize::try_from(from.offset).expect("a small offset");
         append(staged.as_mut(), &bytes.slice(rest..), MIB).await;
@@ -134,11 +117,7 @@ pub(super) async fn cuts_what_came_after_the_checkpoint(store: &dyn BlobStore) {
     staged.checkpoint(false).await.expect("a checkpoint");
     drop(staged);
 
-    let mut staged = store
-        .reopen(&id("cut"), checkpoint)
-        .await
-        .expect("an opened area")
-        .expect("an area that is there");
+    let mut staged = reopen(store, "cut", &checkpoint).await;
     append(staged.as_mut(), &good.slice(MIB + 5..), MIB).await;
     assert_eq!(staged.finish().await.expect("digests").sha256, Digest::sha256(&good));
     let key = staged.publish(&slot(&good, "cut", true)).await.expect("a key");
@@ -155,15 +134,11 @@ pub(super) async fn waits_for_a_writer_that_was_cut_off(store: &dyn BlobStore) {
     for round in 0..8 {
         let name = format!("late-{round}");
         let mut staged = stage(store, &name).await;
+        let start = staged.checkpoint(false).await.expect("a checkpoint");
         append(staged.as_mut(), &content("late-wrong", 6 * MIB), MIB).await;
         // Dropped with writes under way: they must not land in what follows.
         drop(staged);
-        let start = Checkpoint { offset: 0, hashers: sha256() };
-        let mut staged = store
-            .reopen(&id(&name), start)
-            .await
-            .expect("an opened area")
-            .expect("an area that is there");
+        let mut staged = reopen(store, &name, &start).await;
         append(staged.as_mut(), &good, MIB).await;
         let key = staged.publish(&slot(&good, &name, false)).await.expect("a key");
         assert_holds(store, &key, &good).await;
@@ -171,14 +146,15 @@ pub(super) async fn waits_for_a_writer_that_was_cut_off(store: &dyn BlobStore) {
 }
 
 pub(super) async fn finds_nothing_where_nothing_is(store: &dyn BlobStore) {
-    let start = |offset| Checkpoint { offset, hashers: sha256() };
-    let gone = store.reopen(&id("never-made"), start(0)).await.expect("an answer");
+    let start = Checkpoint { offset: 0, hashers: sha256(), place: Bytes::new() };
+    let gone = store.reopen(&id("never-made"), start).await.expect("an answer");
     assert!(gone.is_none());
 
     let mut staged = stage(store, "shorter").await;
     staged.append(Bytes::from_static(b"four")).await.expect("an append");
-    staged.checkpoint(true).await.expect("a checkpoint");
+    let four = staged.checkpoint(true).await.expect("a checkpoint");
     drop(staged);
-    let longer = store.reopen(&id("shorter"), start(5)).await.expect("an answer");
+    let five = Checkpoint { offset: 5, ..four };
+    let longer = store.reopen(&id("shorter"), five).await.expect("an answer");
     assert!(longer.is_none());
 }

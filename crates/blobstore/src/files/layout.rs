@@ -10,7 +10,7 @@ use super::directory;
 use super::failure::While;
 
 /// Below this, relative to the root, lie the blobs of the original.
-const BLOBS: &str = "docker/registry/v2/blobs";
+pub(super) const BLOBS: &str = "docker/registry/v2/blobs";
 
 /// The directories of one store.
 #[derive(Debug)]

@@ -22,6 +22,7 @@ mod put;
 mod read;
 mod remove;
 mod stage;
+mod stored;
 
 use std::sync::Arc;
 
@@ -29,8 +30,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use oci::{ByteRange, Hasher};
 use store::{
-    BlobKey, BlobRead, BlobSlot, BlobStore, Checkpoint, StagedBlob, StagingId, StagingRecord,
-    StoreError,
+    AddressRequest, BlobKey, BlobSlot, BlobStore, ByteStream, Checkpoint, StagedBlob, StagingId,
+    StagingRecord, StoreError, StoredRecord,
 };
 
 use buffer::Buffers;
@@ -117,8 +118,27 @@ impl BlobStore for Files {
         block::on(move || put::whole(&shared, &slot, &bytes)).await
     }
 
-    async fn read(&self, key: &BlobKey, range: ByteRange) -> Result<BlobRead, StoreError> {
+    async fn read(&self, key: &BlobKey, range: ByteRange) -> Result<ByteStream, StoreError> {
         read::open(&self.shared.layout, key, range)
+    }
+
+    /// Files have no address.
+    async fn address(
+        &self,
+        _key: &BlobKey,
+        _request: AddressRequest,
+    ) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    async fn stored(
+        &self,
+        own_places: bool,
+        after: Option<&BlobKey>,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, StoreError> {
+        let (shared, after) = (Arc::clone(&self.shared), after.cloned());
+        block::on(move || stored::list(&shared.layout, own_places, after.as_ref(), limit)).await
     }
 
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {

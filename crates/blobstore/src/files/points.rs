@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use oci::Hasher;
 use parking_lot::Mutex;
 use store::Checkpoint;
@@ -26,7 +27,11 @@ impl Points {
     /// Everything before `offset` is hashed; `hashers` are the states there.
     pub(super) fn hashed(&self, offset: u64, hashers: &[Hasher]) {
         let mut line = self.0.lock();
-        line.hashed.push_back(Checkpoint { offset, hashers: hashers.to_vec() });
+        line.hashed.push_back(Checkpoint {
+            offset,
+            hashers: hashers.to_vec(),
+            place: Bytes::new(),
+        });
         line.forget_older();
     }
 

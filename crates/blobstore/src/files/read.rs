@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use oci::ByteRange;
 use rustix::io::ReadWriteFlags;
-use store::{BlobKey, BlobRead, StoreError};
+use store::{BlobKey, ByteStream, StoreError};
 use tokio::task::JoinHandle;
 
 use super::failure::{While, sorted};
@@ -31,7 +31,7 @@ pub(super) fn open(
     layout: &Layout,
     key: &BlobKey,
     range: ByteRange,
-) -> Result<BlobRead, StoreError> {
+) -> Result<ByteStream, StoreError> {
     let (path, root) = (layout.blob(key)?, layout.root());
     let file = match File::open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -47,7 +47,7 @@ pub(super) fn open(
     let file = Arc::new(file);
     let stream =
         Reading { file, key: key.clone(), next: range.start, end, kept: Vec::new(), cold: None };
-    Ok(BlobRead::Stream(Box::pin(stream)))
+    Ok(Box::pin(stream))
 }
 
 /// Hands the first `length` bytes of a file to `each`, in order.

@@ -1,6 +1,6 @@
 //! An open upload: a file in the staging directory and the bytes not yet in it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::sync::Arc;
 
@@ -54,9 +54,17 @@ impl FileStage {
         block::on(move || {
             let path = shared.layout.staging(&id);
             let mut options = OpenOptions::new();
-            let file = options.read(true).write(true).create(true).truncate(true).open(&path);
+            let file = options.read(true).write(true).create(true).truncate(false).open(&path);
             let file = file.doing("making", &path, shared.layout.root())?;
-            Self::on(shared, id, file, Checkpoint { offset: 0, hashers }, lease)
+            sole(&file, &id)?;
+            file.set_len(0).doing("emptying", &path, shared.layout.root())?;
+            Self::on(
+                shared,
+                id,
+                file,
+                Checkpoint { offset: 0, hashers, place: Bytes::new() },
+                lease,
+            )
         })
         .await
     }
@@ -74,6 +82,7 @@ impl FileStage {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 other => other.doing("opening", &path, root)?,
             };
+            sole(&file, &id)?;
             let length = file.metadata().doing("reading the state of", &path, root)?.len();
             if length < from.offset {
                 return Ok(None);
@@ -188,7 +197,7 @@ impl StagedBlob for FileStage {
             self.blocking(|area| area.sync().and_then(|()| area.sync_name())).await?;
         }
         self.pipe.forget_points();
-        Ok(Checkpoint { offset: self.offset, hashers })
+        Ok(Checkpoint { offset: self.offset, hashers, place: Bytes::new() })
     }
 
     async fn finish(&mut self) -> Result<Digests, StoreError> {
@@ -244,6 +253,21 @@ impl Filling {
         }
         self.length += now.len();
         later
+    }
+}
+
+/// Keeps other processes that share the directory away from the file until it
+/// is closed, as the lease does within this one. A request that another replica
+/// has not yet let go of is over in moments.
+fn sole(file: &File, id: &StagingId) -> Result<(), StoreError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            Err(StoreError::Busy(format!("upload {id} is being written by another server")))
+        }
+        // A file system without locks has one server only.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        Err(TryLockError::Error(error)) => Err(sorted("locking upload", id, &error)),
     }
 }
 

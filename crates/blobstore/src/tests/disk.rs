@@ -5,7 +5,7 @@ use std::future::poll_fn;
 
 use bytes::Bytes;
 use oci::ByteRange;
-use store::{BlobKey, BlobRead, BlobStore, Checkpoint, StoreError};
+use store::{BlobKey, BlobStore, Checkpoint, StoreError};
 use tempfile::TempDir;
 
 use super::{id, open, sha256, slot};
@@ -41,9 +41,7 @@ async fn a_file_that_is_cut_while_it_is_read_ends_with_damage() {
     let root = TempDir::new().unwrap();
     let files = open(&root);
     let key = stored(&files, MIB).await;
-    let BlobRead::Stream(mut stream) = files.read(&key, whole(MIB)).await.unwrap() else {
-        panic!("files are streamed");
-    };
+    let mut stream = files.read(&key, whole(MIB)).await.unwrap();
     let first = poll_fn(|context| stream.as_mut().poll_next(context)).await.unwrap().unwrap();
     cut(&root, &key, first.len() as u64);
     let second = poll_fn(|context| stream.as_mut().poll_next(context)).await;
@@ -58,7 +56,7 @@ async fn a_full_disk_is_reported_as_full_by_the_upload_that_met_it() {
     let files = Files::open(options).unwrap();
     // A device that takes no byte stands in for the disk.
     std::os::unix::fs::symlink("/dev/full", root.path().join("berth/staging/full")).unwrap();
-    let start = Checkpoint { offset: 0, hashers: sha256() };
+    let start = Checkpoint { offset: 0, hashers: sha256(), place: Bytes::new() };
     let mut staged = files.reopen(&id("full"), start).await.unwrap().unwrap();
     staged.append(Bytes::from_static(b"one byte too many")).await.unwrap();
     let Err(StoreError::Full(text)) = staged.checkpoint(false).await else {
@@ -75,7 +73,7 @@ async fn an_upload_whose_sync_failed_is_never_gone_on_with() {
     let files = Files::open(options).unwrap();
     // A device that cannot be synced stands in for a disk that fails to.
     std::os::unix::fs::symlink("/dev/full", root.path().join("berth/staging/lost")).unwrap();
-    let start = Checkpoint { offset: 0, hashers: sha256() };
+    let start = Checkpoint { offset: 0, hashers: sha256(), place: Bytes::new() };
     let mut staged = files.reopen(&id("lost"), start.clone()).await.unwrap().unwrap();
     let Err(StoreError::Failed(text)) = staged.checkpoint(true).await else {
         panic!("a failed sync");

@@ -1,6 +1,8 @@
-//! What only files can show: the tree, damage done behind the store's back, a
-//! full disk, and the suite with and without direct writes.
+//! What only one adapter can show. Files: the tree, damage done behind the
+//! store's back, a full disk, and the suite with and without direct writes.
+//! Buckets: calls per blob, and the suite in memory and against real servers.
 
+mod buckets;
 mod disk;
 mod tree;
 

@@ -1,0 +1,41 @@
+//! An open upload, which any process can go on with.
+//!
+//! Bytes gather in memory until they fill a part. As long as everything fits
+//! one part nothing is sent: [`StagedBlob::publish`](store::StagedBlob::publish)
+//! writes the blob to its place with one call. A checkpoint in that state writes
+//! the bytes to what becomes the blob if nothing follows. Beyond one part they
+//! go up as parts of one object whose name does not depend on the digest; what
+//! lies after the last whole part is kept as a small object by each checkpoint.
+//!
+//! # Calls of the store per blob
+//! | Blob | Way | Calls |
+//! |---|---|---|
+//! | fits one part | whole in one request | 1: put |
+//! | fits one part | PATCH, checkpoint, PUT in the same process | 1: put |
+//! | fits one part | PATCH, checkpoint, PUT in another process | 2: put, head |
+//! | n parts | one process, closed at once | n + 5: begin, marker, parts, complete, head, remove the marker |
+//! | n parts | a checkpoint before the close | 2 more: put and remove the tail; 1 more to read it in another process |
+//!
+//! # Two writers
+//! A process that was cut off may still send what another one sends anew. Parts
+//! have the same boundaries whoever cuts them, each checkpoint names its parts
+//! by what the store called them, and a store must refuse to complete with a
+//! part that was replaced (Azure keeps both: its blocks have random names). The
+//! probe tries that. Where a store does not tell them apart, an object is read
+//! back and hashed after its completion if anybody was told of its parts.
+
+mod begin;
+mod blocks;
+mod budget;
+mod checkpoint;
+mod complete;
+mod hashing;
+mod place;
+mod progress;
+mod publish;
+mod sizes;
+mod stage;
+
+pub(super) use begin::Begun;
+pub(super) use budget::Budget;
+pub(super) use stage::ObjectStage;
