@@ -28,6 +28,11 @@ pub struct Settings {
     pub checkpoint_every_bytes: u64,
     /// How long a request waits for another one that writes to the same upload.
     pub upload_wait: Duration,
+    /// Whether other processes serve the same stores: then nothing of an upload
+    /// stays in this one between two requests.
+    pub shared: bool,
+    /// Whether clients may be sent to the blob store for bytes.
+    pub sends_away: bool,
 }
 
 impl Default for Settings {
@@ -42,6 +47,8 @@ impl Default for Settings {
             begin_within: Duration::from_secs(3600),
             checkpoint_every_bytes: 64 << 20,
             upload_wait: Duration::from_secs(10),
+            shared: false,
+            sends_away: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use oci::{ByteRange, Digest};
-use store::{BlobPlace, BlobRead, BlobRecord, ByteStream, StoreError};
+use store::{AddressRequest, BlobPlace, BlobRecord, ByteStream, StoreError};
 
 use super::verifying::Verifying;
 use crate::access::Pull;
@@ -40,10 +40,10 @@ impl Registry {
         &self,
         blob: &Blob,
         range: Option<ByteRange>,
-    ) -> Result<BlobRead, Error> {
+    ) -> Result<ByteStream, Error> {
         let Some(last) = blob.size.checked_sub(1) else {
             if blob.record.verified || blob.record.sha256 == Digest::sha256(b"") {
-                return Ok(BlobRead::Stream(one(Bytes::new())));
+                return Ok(one(Bytes::new()));
             }
             let text = format!("blob {} holds nothing", blob.record.sha256);
             return Err(StoreError::Damaged(text).into());
@@ -51,14 +51,34 @@ impl Registry {
         let whole = ByteRange { start: 0, end_inclusive: last };
         let wanted = range.unwrap_or(whole);
         match &blob.record.place {
-            BlobPlace::Inline(bytes) => Ok(BlobRead::Stream(one(cut(bytes, wanted)?))),
-            BlobPlace::Stored(key) => match self.blobs.read(key, wanted).await? {
-                BlobRead::Stream(stream) if wanted == whole && !blob.record.verified => {
-                    let verified = Verifying::new(stream, blob.digest).begun().await?;
-                    Ok(BlobRead::Stream(Box::pin(verified)))
+            BlobPlace::Inline(bytes) => Ok(one(cut(bytes, wanted)?)),
+            BlobPlace::Stored(key) => {
+                let stream = self.blobs.read(key, wanted).await?;
+                if blob.record.verified || wanted != whole {
+                    return Ok(stream);
                 }
-                read => Ok(read),
-            },
+                Ok(Box::pin(Verifying::new(stream, blob.digest).begun().await?))
+            }
+        }
+    }
+
+    /// Whether clients may be sent elsewhere for bytes at all.
+    pub fn sends_away(&self) -> bool {
+        self.settings.sends_away
+    }
+
+    /// Where the caller is to fetch the blob, if not here. Bytes that nobody
+    /// has hashed yet never leave unseen.
+    pub async fn blob_address(
+        &self,
+        blob: &Blob,
+        request: AddressRequest,
+    ) -> Result<Option<String>, Error> {
+        match &blob.record.place {
+            BlobPlace::Stored(key) if self.sends_away() && blob.record.verified => {
+                Ok(self.blobs.address(key, request).await?)
+            }
+            _ => Ok(None),
         }
     }
 }

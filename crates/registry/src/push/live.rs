@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use oci::{Algorithm, Digest, Hasher};
-use store::{BlobStore, Checkpoint, Digests, StagedBlob, StagingId, StoreError};
+use store::{BlobStore, Checkpoint, Digests, StagedBlob, StagingId, StoreError, UploadState};
 
 use super::UploadHint;
 
@@ -59,6 +59,11 @@ pub(super) struct Live {
     bulk: Bulk,
     /// Offset of the last point that a row tells; zero without one.
     noted: u64,
+    /// The version of that row; zero without one.
+    version: u64,
+    /// What the row says, until this upload has written one of its own; only
+    /// where others may go on from the same row.
+    unclaimed: Option<UploadState>,
     limits: HeldLimits,
     total: Arc<HeldTotal>,
 }
@@ -87,11 +92,43 @@ impl Live {
         total: Arc<HeldTotal>,
     ) -> Self {
         let bulk = Bulk::Held(Held { bytes: BytesMut::new(), total: total.clone() });
-        Self { staging, hint, bulk, noted: 0, limits, total }
+        Self { staging, hint, bulk, noted: 0, version: 0, unclaimed: None, limits, total }
     }
 
-    pub(super) fn reopened(self, staged: Box<dyn StagedBlob>) -> Self {
-        Self { noted: staged.offset(), bulk: Bulk::Staged(staged), ..self }
+    /// Goes on from a row of this version whose bytes are staged.
+    pub(super) fn reopened(self, staged: Box<dyn StagedBlob>, version: u64) -> Self {
+        Self { noted: staged.offset(), bulk: Bulk::Staged(staged), version, ..self }
+    }
+
+    /// Goes on from a row of this version that has the bytes itself.
+    pub(super) fn with_held(mut self, bytes: &[u8], version: u64) -> Self {
+        if let Bulk::Held(held) = &mut self.bulk {
+            held.push(bytes);
+        }
+        Self { version, ..self }
+    }
+
+    /// Others may go on from the row as well, which says this.
+    pub(super) fn shared(self, state: UploadState) -> Self {
+        Self { unclaimed: Some(state), ..self }
+    }
+
+    /// What the row says if nothing was written over it yet; only once.
+    pub(super) fn unclaimed(&mut self) -> Option<UploadState> {
+        self.unclaimed.take()
+    }
+
+    /// The version of the row that this upload came from or wrote last.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// A copy of the bytes while they are held in memory.
+    pub(super) fn held(&self) -> Option<Bytes> {
+        match &self.bulk {
+            Bulk::Held(held) => Some(Bytes::copy_from_slice(&held.bytes)),
+            Bulk::Staged(_) | Bulk::Broken => None,
+        }
     }
 
     pub(super) fn offset(&self) -> u64 {
@@ -173,9 +210,10 @@ impl Live {
         staged.passed().filter(|point| point.offset >= due)
     }
 
-    /// A row tells to go on from `offset` now.
-    pub(super) fn noted(&mut self, offset: u64) {
+    /// A row of this version tells to go on from `offset` now.
+    pub(super) fn noted(&mut self, offset: u64, version: u64) {
         self.noted = offset;
+        self.version = version;
     }
 
     /// A point to go on from after everything so far, if the bytes are staged.
@@ -223,20 +261,16 @@ impl Live {
     /// The upload as it was when the keepsake was taken; `None` if its staging
     /// area is gone.
     pub(super) async fn revived(
-        mut self,
+        self,
         blobs: &dyn BlobStore,
         keepsake: Keepsake,
+        version: u64,
     ) -> Result<Option<Self>, StoreError> {
         match keepsake {
-            Keepsake::Held(bytes) => {
-                if let Bulk::Held(held) = &mut self.bulk {
-                    held.push(&bytes);
-                }
-                Ok(Some(self))
-            }
+            Keepsake::Held(bytes) => Ok(Some(self.with_held(&bytes, version))),
             Keepsake::Staged(checkpoint) => {
                 let staged = blobs.reopen(&self.staging, checkpoint).await?;
-                Ok(staged.map(|staged| self.reopened(staged)))
+                Ok(staged.map(|staged| self.reopened(staged, version)))
             }
         }
     }

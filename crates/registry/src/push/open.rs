@@ -28,6 +28,7 @@ pub(super) struct OpenUpload<'s> {
 pub(super) struct Closing<'s> {
     upload: OpenUpload<'s>,
     hint: UploadHint,
+    version: u64,
     keepsake: Keepsake,
 }
 
@@ -65,6 +66,9 @@ impl<'s> OpenUpload<'s> {
                     return Err(Error::BodyFailed(error));
                 }
             };
+            if received == 0 {
+                self.claim().await?;
+            }
             received += chunk.len() as u64;
             if let Err(error) = self.append(chunk).await {
                 if matches!(error, Error::Store(StoreError::Full(_))) {
@@ -76,8 +80,15 @@ impl<'s> OpenUpload<'s> {
         }
     }
 
-    /// Between two requests an upload keeps its file open only while few do.
-    pub(super) async fn rest(&mut self) -> Result<(), Error> {
+    /// Between two requests an upload keeps its file open only while few do;
+    /// where other processes may get the next request, never.
+    pub(super) async fn rest(mut self) -> Result<(), Error> {
+        if self.sessions.shared {
+            self.note().await?;
+            *self.slot = Slot::Unloaded;
+            self.sessions.forget(&self.id, &self.entry);
+            return Ok(());
+        }
         if self.sessions.count() <= RESTING {
             return Ok(());
         }
@@ -125,25 +136,58 @@ impl<'s> OpenUpload<'s> {
         Ok(result?)
     }
 
+    /// Before bytes are added to an upload that others may write to: from now
+    /// on whatever they write down comes too late.
+    async fn claim(&mut self) -> Result<(), Error> {
+        let Slot::Live(live) = &mut *self.slot else { return Ok(()) };
+        let Some(state) = live.unclaimed() else { return Ok(()) };
+        let (offset, version) = (live.offset(), live.version());
+        let version = self.save(version, state).await?;
+        if let Slot::Live(live) = &mut *self.slot {
+            live.noted(offset, version);
+        }
+        Ok(())
+    }
+
+    /// Writes the row; an upload that somebody else took over is let go of.
+    async fn save(&mut self, over: u64, state: UploadState) -> Result<u64, Error> {
+        let saved = self.sessions.save(&self.id, &self.entry, over, state).await;
+        if matches!(saved, Err(Error::UploadBusy)) {
+            *self.slot = Slot::Unloaded;
+        }
+        saved
+    }
+
     /// Writes down a point that the upload has passed, without waiting for what
     /// follows it to be hashed and written.
     async fn note_passed(&mut self) -> Result<(), Error> {
         let Slot::Live(live) = &mut *self.slot else { return Ok(()) };
         let Some(point) = live.passed(self.sessions.checkpoint_every) else { return Ok(()) };
-        self.sessions.save(&self.id, &self.entry, open_state(&point)).await?;
-        live.noted(point.offset);
+        let version = live.version();
+        let version = self.save(version, open_state(&point)).await?;
+        if let Slot::Live(live) = &mut *self.slot {
+            live.noted(point.offset, version);
+        }
         Ok(())
     }
 
-    /// Writes down how far the upload has come, if it is on disk.
+    /// Writes down how far the upload has come, if it is on disk; where others
+    /// may go on with it, also the bytes that are only held in memory.
     async fn note(&mut self) -> Result<(), Error> {
         let Slot::Live(live) = &mut *self.slot else { return Ok(()) };
-        let result = live.checkpoint(false).await;
-        self.unload_if_broken();
-        let Some(checkpoint) = result? else { return Ok(()) };
-        self.sessions.save(&self.id, &self.entry, open_state(&checkpoint)).await?;
+        let version = live.version();
+        let (offset, state) = match live.held().filter(|_| self.sessions.shared) {
+            Some(bytes) => (bytes.len() as u64, UploadState::Held(bytes)),
+            None => {
+                let result = live.checkpoint(false).await;
+                self.unload_if_broken();
+                let Some(checkpoint) = result? else { return Ok(()) };
+                (checkpoint.offset, open_state(&checkpoint))
+            }
+        };
+        let version = self.save(version, state).await?;
         if let Slot::Live(live) = &mut *self.slot {
-            live.noted(checkpoint.offset);
+            live.noted(offset, version);
         }
         Ok(())
     }
@@ -177,8 +221,8 @@ impl<'s> OpenUpload<'s> {
         self.unload_if_broken();
         let keepsake = keepsake?;
         let live = self.take()?;
-        let hint = live.hint();
-        Ok((live, Closing { upload: self, hint, keepsake }))
+        let (hint, version) = (live.hint(), live.version());
+        Ok((live, Closing { upload: self, hint, version, keepsake }))
     }
 
     fn take(&mut self) -> Result<Live, Error> {
@@ -191,7 +235,7 @@ impl<'s> OpenUpload<'s> {
     /// Ends the session and removes its bytes.
     pub(super) async fn cancel(mut self) -> Result<(), Error> {
         let live = self.take()?;
-        self.sessions.save(&self.id, &self.entry, UploadState::Cancelled).await?;
+        self.sessions.save(&self.id, &self.entry, live.version(), UploadState::Cancelled).await?;
         let staged = live.is_staged().then(|| live.staging().clone());
         drop(live);
         if let Some(staging) = staged {
@@ -211,10 +255,10 @@ impl Closing<'_> {
     /// Publishing failed: the upload stands where it stood, so that the same
     /// PUT can be sent again. Without its bytes it ends with the next look.
     pub(super) async fn failed(self) {
-        let Self { mut upload, hint, keepsake } = self;
+        let Self { mut upload, hint, version, keepsake } = self;
         let sessions = upload.sessions;
         let revived = match sessions.live(&upload.id, hint) {
-            Ok(live) => live.revived(&*sessions.blobs, keepsake).await,
+            Ok(live) => live.revived(&*sessions.blobs, keepsake, version).await,
             Err(error) => Err(error),
         };
         match revived {

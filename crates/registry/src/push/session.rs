@@ -34,6 +34,8 @@ pub(crate) struct Sessions {
     limits: HeldLimits,
     pub(super) checkpoint_every: u64,
     wait: Duration,
+    /// Other processes write to the same uploads.
+    pub(super) shared: bool,
 }
 
 pub(super) struct Entry {
@@ -81,6 +83,7 @@ impl Sessions {
             limits: HeldLimits { one: settings.held_max_bytes, total: settings.held_total_bytes },
             checkpoint_every: settings.checkpoint_every_bytes,
             wait: settings.upload_wait,
+            shared: settings.shared,
         }
     }
 
@@ -115,6 +118,10 @@ impl Sessions {
         let entry = self.entry(id, repository, claims.started_at)?;
         let lock = tokio::time::timeout(self.wait, entry.slot.clone().lock_owned());
         let mut slot = lock.await.map_err(|_| Error::UploadBusy)?;
+        // Where others write too, memory is right for one request only.
+        if self.shared {
+            *slot = Slot::Unloaded;
+        }
         if !matches!(*slot, Slot::Live(_)) {
             match self.load(id, repository, claims).await {
                 Ok(Loaded::Live(live)) => *slot = Slot::Live(live),
@@ -143,7 +150,7 @@ impl Sessions {
     ) -> Result<u64, Error> {
         let unknown = || Error::UploadUnknown(id.clone());
         let claims = self.ids.check(id, repository).ok_or_else(unknown)?;
-        if self.entries.lock().contains_key(id) {
+        if !self.shared && self.entries.lock().contains_key(id) {
             return match self.open(id, repository).await? {
                 Opened::Open(upload) => Ok(upload.offset()),
                 Opened::Finished(_) => Err(unknown()),
@@ -152,6 +159,7 @@ impl Sessions {
         match self.uploads.upload(id).await? {
             Some(row) if row.repository != *repository => Err(unknown()),
             Some(UploadRow { state: UploadState::Open { offset, .. }, .. }) => Ok(offset),
+            Some(UploadRow { state: UploadState::Held(bytes), .. }) => Ok(bytes.len() as u64),
             Some(_) => Err(unknown()),
             None if claims.may_begin => Ok(0),
             None => Err(unknown()),
@@ -203,31 +211,35 @@ impl Sessions {
                 Ok(Loaded::Finished(digest))
             }
             Some(UploadRow { state: UploadState::Cancelled, .. }) => Ok(Loaded::Unknown),
-            Some(UploadRow { state: UploadState::Open { offset, hashers }, .. }) => {
-                self.reopen(id, claims.hint, offset, &hashers).await
-            }
+            Some(row) => self.reopen(row, claims.hint).await,
             None if claims.may_begin => Ok(Loaded::Live(Box::new(self.live(id, claims.hint)?))),
             None => Ok(Loaded::Unknown),
         }
     }
 
-    /// Goes on from a saved checkpoint. Hash states of another version or a
+    /// Goes on from what the row says. Hash states of another version or a
     /// staging area that is gone end the upload: the client begins again.
-    async fn reopen(
-        &self,
-        id: &UploadId,
-        hint: UploadHint,
-        offset: u64,
-        saved: &[Vec<u8>],
-    ) -> Result<Loaded, StoreError> {
-        let restored: Option<Vec<Hasher>> =
-            saved.iter().map(|state| Hasher::restore(state)).collect();
-        let Some(hashers) = restored.filter(|all| !all.is_empty()) else {
-            return Ok(Loaded::Unknown);
+    async fn reopen(&self, row: UploadRow, hint: UploadHint) -> Result<Loaded, StoreError> {
+        let live = self.live(&row.id, hint)?;
+        let live = match &row.state {
+            UploadState::Held(bytes) => Some(live.with_held(bytes, row.version)),
+            UploadState::Open { offset, hashers, place } => {
+                let restored: Option<Vec<Hasher>> =
+                    hashers.iter().map(|state| Hasher::restore(state)).collect();
+                let Some(hashers) = restored.filter(|all| !all.is_empty()) else {
+                    return Ok(Loaded::Unknown);
+                };
+                let from = Checkpoint { offset: *offset, hashers, place: place.clone() };
+                let staged = self.blobs.reopen(live.staging(), from).await?;
+                staged.map(|staged| live.reopened(staged, row.version))
+            }
+            UploadState::Finished { .. } | UploadState::Cancelled => None,
         };
-        let live = self.live(id, hint)?;
-        let staged = self.blobs.reopen(live.staging(), Checkpoint { offset, hashers }).await?;
-        Ok(staged.map_or(Loaded::Unknown, |staged| Loaded::Live(Box::new(live.reopened(staged)))))
+        Ok(match live {
+            Some(live) if self.shared => Loaded::Live(Box::new(live.shared(row.state))),
+            Some(live) => Loaded::Live(Box::new(live)),
+            None => Loaded::Unknown,
+        })
     }
 
     pub(super) fn live(&self, id: &UploadId, hint: UploadHint) -> Result<Live, StoreError> {
@@ -238,7 +250,7 @@ impl Sessions {
 
     /// Writes down every session that nobody touched for `idle` and lets go of
     /// its memory. With `Duration::ZERO`, at a clean stop, that is all of them.
-    pub(crate) async fn settle(&self, idle: Duration) -> Result<usize, StoreError> {
+    pub(crate) async fn settle(&self, idle: Duration) -> Result<usize, Error> {
         let mut patience = if idle.is_zero() { LAST_WRITERS } else { Duration::ZERO };
         let (mut settled, mut failed) = (0, None);
         for (id, entry) in self.quiet(idle) {
@@ -251,6 +263,8 @@ impl Sessions {
             };
             match self.settle_one(&id, &entry, &mut slot).await {
                 Ok(was_open) => settled += usize::from(was_open),
+                // Somebody else has gone on with it; nothing is left to do here.
+                Err(Error::UploadBusy) => {}
                 // One upload that cannot be written down must not cost the others.
                 Err(error) => {
                     failed = Some(error);
@@ -271,13 +285,14 @@ impl Sessions {
         id: &UploadId,
         entry: &Entry,
         slot: &mut Slot,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, Error> {
         let Slot::Live(live) = slot else { return Ok(false) };
         if live.offset() > 0 {
             live.spill(&*self.blobs).await?;
         }
         let Some(checkpoint) = live.checkpoint(true).await? else { return Ok(false) };
-        self.save(id, entry, open_state(&checkpoint)).await?;
+        let version = self.save(id, entry, live.version(), open_state(&checkpoint)).await?;
+        live.noted(checkpoint.offset, version);
         Ok(true)
     }
 
@@ -288,20 +303,30 @@ impl Sessions {
         quiet.map(|(id, entry)| (id.clone(), entry.clone())).collect()
     }
 
+    /// Writes the row over the version `over` and returns the new version.
+    ///
+    /// # Errors
+    /// [`Error::UploadBusy`] if somebody else has written it in between.
     pub(super) async fn save(
         &self,
         id: &UploadId,
         entry: &Entry,
+        over: u64,
         state: UploadState,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, Error> {
+        let version = over.saturating_add(1);
         let row = UploadRow {
             id: id.clone(),
             repository: entry.repository.clone(),
             started_at: entry.started_at,
             updated_at: self.clock.now(),
+            version,
             state,
         };
-        self.uploads.save_uploads(vec![row]).await
+        match self.uploads.save_upload(row).await? {
+            true => Ok(version),
+            false => Err(Error::UploadBusy),
+        }
     }
 }
 
@@ -315,5 +340,6 @@ pub(super) fn open_state(checkpoint: &Checkpoint) -> UploadState {
     UploadState::Open {
         offset: checkpoint.offset,
         hashers: checkpoint.hashers.iter().map(Hasher::save).collect(),
+        place: checkpoint.place.clone(),
     }
 }

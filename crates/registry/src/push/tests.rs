@@ -39,6 +39,11 @@ impl House {
 
     /// A registry that knows what the stores know.
     fn registry(&self) -> Registry {
+        self.replica(false)
+    }
+
+    /// One of several registries if `shared`.
+    fn replica(&self, shared: bool) -> Registry {
         let parts = Parts {
             content: self.metadata.clone(),
             uploads: self.metadata.clone(),
@@ -46,7 +51,7 @@ impl House {
             clock: Arc::new(SystemClock::new()),
             random: Arc::new(OsRandom),
         };
-        let settings = Settings { checkpoint_every_bytes: EVERY, ..Settings::default() };
+        let settings = Settings { checkpoint_every_bytes: EVERY, shared, ..Settings::default() };
         Registry::new(parts, settings, UploadKey::new(b"key"))
     }
 
@@ -54,7 +59,7 @@ impl House {
     async fn noted(&self, id: &UploadId) -> Option<u64> {
         match self.metadata.upload(id).await.unwrap()?.state {
             UploadState::Open { offset, .. } => Some(offset),
-            UploadState::Finished { .. } | UploadState::Cancelled => None,
+            _ => None,
         }
     }
 
@@ -221,4 +226,92 @@ async fn a_small_upload_that_paused_on_the_disk_ends_in_the_database() {
     let pull = Access::new(Arc::new(Open)).pull(&Caller::Anonymous, granted().repository().clone());
     let size = registry.blob_size(&pull.unwrap(), &Digest::sha256(&whole)).await.unwrap();
     assert_eq!(size, 5000);
+}
+
+#[tokio::test]
+async fn each_chunk_of_an_upload_may_reach_another_replica() {
+    let house = House::new();
+    let replicas = [house.replica(true), house.replica(true), house.replica(true)];
+    let granted = granted();
+    for chunk in [7, 50 * KIB, 100 * KIB, MIB + 3] {
+        let whole = content(5 * chunk + 1);
+        let id = start(&replicas[0]);
+        let mut offset = 0;
+        let mut turns = replicas.iter().cycle();
+        while offset < whole.len() - 1 {
+            let mut body = Body::whole(whole.slice(offset..offset + chunk));
+            let turn = turns.next().unwrap();
+            let now = turn.append(&granted, &id, None, &mut body).await.unwrap();
+            offset += chunk;
+            assert_eq!(now, offset as u64);
+            for replica in &replicas {
+                assert_eq!(replica.upload_offset(&granted, &id).await.unwrap(), now);
+            }
+        }
+        finish(&replicas[2], &id, &whole).await.unwrap();
+        // The same PUT again, at another one, has the same end.
+        let again = replicas[1]
+            .finish_upload(
+                &granted,
+                &id,
+                None,
+                &mut Body::whole(Bytes::new()),
+                Digest::sha256(&whole),
+            )
+            .await;
+        again.unwrap();
+    }
+    assert!(replicas.iter().all(|replica| replica.open_uploads() == 0));
+}
+
+#[tokio::test]
+async fn a_replica_that_comes_too_late_cannot_write_over_another_ones_bytes() {
+    let house = House::new();
+    let (slow, quick) = (house.replica(true), house.replica(true));
+    let granted = granted();
+    let whole = content(300 * KIB);
+    let id = start(&slow);
+    let begun = whole.slice(..100 * KIB);
+    slow.append(&granted, &id, None, &mut Body::whole(begun)).await.unwrap();
+
+    let (reached, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let mut body = Paused {
+        rest: vec![whole.slice(100 * KIB..101 * KIB), Bytes::from_static(b"not what comes next")],
+        reached: reached.clone(),
+        go_on: go_on.clone(),
+    };
+    let late = slow.append(&granted, &id, None, &mut body);
+    let other = async {
+        reached.notified().await;
+        let mut rest = Body::whole(whole.slice(100 * KIB..200 * KIB));
+        let offset = quick.append(&granted, &id, None, &mut rest).await;
+        go_on.notify_one();
+        offset
+    };
+    let (late, other) = tokio::join!(late, other);
+    assert!(matches!(late, Err(Error::UploadBusy)), "{late:?}");
+    assert_eq!(other.unwrap(), 200 * KIB as u64);
+    finish(&slow, &id, &whole).await.unwrap();
+}
+
+/// A body that waits between its first chunk and the next.
+struct Paused {
+    rest: Vec<Bytes>,
+    reached: Arc<Notify>,
+    go_on: Arc<Notify>,
+}
+
+#[async_trait]
+impl Source for Paused {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
+        match self.rest.len() {
+            0 => return Ok(None),
+            1 => {
+                self.reached.notify_one();
+                self.go_on.notified().await;
+            }
+            _ => {}
+        }
+        Ok(Some(self.rest.remove(0)))
+    }
 }
