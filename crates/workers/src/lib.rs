@@ -6,14 +6,18 @@
 //! whether that becomes a progress bar, a log line or an answer on a socket is the caller's choice.
 //!
 //! [`tree`] is the seam to the directory that the original registry writes; [`import`] reads it,
-//! [`export`] writes it. [`collect`] removes what nobody needs, [`expire`] ends uploads that nobody
-//! goes on with, [`verify`] hashes what was imported. [`runner`] repeats the periodic ones.
+//! [`export`] writes it. [`collect`] removes what nobody needs, [`sweep`] bytes that nothing
+//! knows, [`expire`] ends uploads that nobody
+//! goes on with, [`verify`] hashes what was imported. [`runner`] repeats the periodic ones and
+//! [`leased`] lets one of several replicas do them.
 
 pub mod collect;
 pub mod expire;
 pub mod export;
 pub mod import;
+pub mod leased;
 pub mod runner;
+pub mod sweep;
 pub mod tree;
 pub mod verify;
 
@@ -25,6 +29,6 @@ mod throttle;
 
 pub use error::WorkError;
 pub use finding::{Finding, Findings, MAX_KEPT, Problem};
-pub use observer::{Observer, Progress, Silent};
+pub use observer::{Observer, Progress, Silent, Volume};
 pub use shutdown::Shutdown;
 pub use throttle::Throttle;

@@ -5,8 +5,10 @@
 //! the recovery, not every attempt.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::{Shutdown, WorkError};
@@ -45,8 +47,18 @@ impl Runner {
         D: Fn() -> R + Send + 'static,
         R: Future<Output = Result<(), WorkError>> + Send,
     {
+        self.every_or_called(schedule, Arc::default(), duty);
+    }
+
+    /// The same, and also at once when `call` is notified; a call during a run is followed by
+    /// another run.
+    pub fn every_or_called<D, R>(&mut self, schedule: Schedule, call: Arc<Notify>, duty: D)
+    where
+        D: Fn() -> R + Send + 'static,
+        R: Future<Output = Result<(), WorkError>> + Send,
+    {
         let shutdown = self.shutdown.clone();
-        self.tasks.spawn(async move { repeat(schedule, duty, &shutdown).await });
+        self.tasks.spawn(async move { repeat(schedule, &call, duty, &shutdown).await });
     }
 
     /// Waits until all duties have seen the shutdown signal and ended.
@@ -59,7 +71,7 @@ impl Runner {
     }
 }
 
-async fn repeat<D, R>(schedule: Schedule, duty: D, shutdown: &Shutdown)
+async fn repeat<D, R>(schedule: Schedule, call: &Notify, duty: D, shutdown: &Shutdown)
 where
     D: Fn() -> R,
     R: Future<Output = Result<(), WorkError>>,
@@ -67,7 +79,7 @@ where
     let Schedule { name, first_after, interval } = schedule;
     let mut pause = first_after;
     let mut failures = 0_u32;
-    while shutdown.sleep(pause).await {
+    while rest(pause, call, shutdown).await {
         pause = match duty().await {
             Ok(()) => {
                 if failures > 0 {
@@ -85,6 +97,14 @@ where
                 retry_after(failures).min(interval)
             }
         };
+    }
+}
+
+/// Waits for `pause` or a call; `false` if the shutdown signal came first.
+async fn rest(pause: Duration, call: &Notify, shutdown: &Shutdown) -> bool {
+    tokio::select! {
+        goes_on = shutdown.sleep(pause) => goes_on,
+        () = call.notified() => !shutdown.requested(),
     }
 }
 
@@ -122,6 +142,25 @@ mod tests {
         stop.send(true).unwrap();
         runner.finish().await;
         assert_eq!(runs.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_called_duty_does_not_wait_for_its_time() {
+        let (stop, signal) = watch::channel(false);
+        let call = Arc::new(Notify::new());
+        let (ran, mut runs) = tokio::sync::mpsc::unbounded_channel();
+        let mut runner = Runner::new(Shutdown::new(signal));
+        runner.every_or_called(SCHEDULE, Arc::clone(&call), move || {
+            ran.send(tokio::time::Instant::now()).unwrap();
+            async { Ok(()) }
+        });
+        let began = tokio::time::Instant::now();
+        call.notify_one();
+        assert_eq!(runs.recv().await.unwrap() - began, Duration::ZERO);
+        // The call is used up: the next run is a matter of time.
+        assert_eq!(runs.recv().await.unwrap() - began, HOUR);
+        stop.send(true).unwrap();
+        runner.finish().await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -109,15 +109,17 @@ async fn end(
     row: &UploadRow,
     report: &mut ExpireReport,
 ) -> Result<(), WorkError> {
-    if matches!(row.state, UploadState::Open { .. }) {
+    if matches!(row.state, UploadState::Open { .. } | UploadState::Held(_)) {
         report.expired += 1;
         observer.line(&format!("{}: upload {} has expired", row.repository, row.id));
     } else {
         report.forgotten += 1;
     }
-    // An ended upload has no staging area, except one whose removal failed when it was cancelled.
+    // The bytes of a finished upload are a blob now, or the collector's. A cancelled one has no
+    // staging area, unless the removal failed at that time.
+    let is_finished = matches!(row.state, UploadState::Finished { .. });
     match StagingId::parse(row.id.as_str()) {
-        Some(id) if !options.dry_run => Ok(expire.blobs.discard(&id).await?),
+        Some(id) if !options.dry_run && !is_finished => Ok(expire.blobs.discard(&id).await?),
         _ => Ok(()),
     }
 }

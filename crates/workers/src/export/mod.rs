@@ -1,9 +1,10 @@
 //! Export: writing the links back, so that the original registry can serve the directory again.
 //!
 //! The metadata is the truth and the tree becomes its copy: what is missing is written, what is
-//! gone from the metadata is removed, what is right already is not touched. Layers are not copied:
-//! bytes that do not lie at their digest's own place get a second name there. Only blobs and
-//! manifests that live in the metadata are written out.
+//! gone from the metadata is removed, what is right already is not touched. Bytes that do not lie at
+//! their digest's own place get a second name there, in a directory; a bucket copies them by itself,
+//! and how many these are is said before. Blobs and manifests that live in the metadata are written
+//! out.
 //!
 //! It runs repository by repository, also beside a serving registry. Within one, names are read
 //! before what they name and written after it (blob, layer link, revision link, tag index link,
@@ -13,6 +14,7 @@
 //! An export refuses to run over a tree that another registry has written since the last import:
 //! it would remove what it does not know. It can be interrupted and run again.
 
+mod foretell;
 mod repository;
 mod unheld;
 
@@ -71,6 +73,7 @@ pub async fn run(
         NeedsImport::Fresh | NeedsImport::UpToDate | NeedsImport::ExportUnfinished => {}
     }
     begin_export(export.settings.as_ref()).await?;
+    foretell::copies(export, observer, shutdown).await?;
     let mut report = ExportReport::default();
     let names = repositories(export).await?;
     let total = names.len() as u64;

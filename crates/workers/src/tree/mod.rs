@@ -9,7 +9,10 @@
 //! what could be read and, by name, what could not. Only a failure of the whole tree is an error.
 
 mod file;
-mod layout;
+mod keys;
+mod link;
+mod names;
+mod object;
 mod stamp;
 
 use async_trait::async_trait;
@@ -18,11 +21,12 @@ use oci::{Digest, RepositoryName, Tag};
 use store::{BlobKey, StoreError, Timestamp};
 
 pub use file::FileTree;
+pub use object::ObjectTree;
 pub use stamp::Stamp;
 
 use crate::{Finding, Problem};
 
-/// What a directory holds.
+/// What a folder holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing<T> {
     /// What could be read, in order of names.
@@ -120,7 +124,7 @@ pub enum TreeWrite {
         bytes: Bytes,
     },
     /// Bytes at a digest's own place, which the blob store holds under `key`. They are not copied
-    /// where the file system can give one file two names.
+    /// where the file system can give one file two names; a bucket copies them by itself.
     Stored {
         /// Their sha256.
         sha256: Digest,
@@ -133,7 +137,7 @@ pub enum TreeWrite {
         name: LinkName,
         /// What it is to hold.
         sha256: Digest,
-        /// The time it is to bear; `None` leaves that open.
+        /// The time it is to bear, where times can be set; `None` leaves that open.
         at: Option<Timestamp>,
     },
 }
@@ -145,6 +149,11 @@ pub struct Written {
     pub changed: u64,
     /// Things that could not be put there because their bytes are missing.
     pub findings: Vec<Finding>,
+}
+
+/// Whether the key is that of the digest's own place.
+pub(crate) fn is_own_place(sha256: &Digest, key: &BlobKey) -> bool {
+    *key == keys::own_key(sha256)
 }
 
 /// Reads the tree.
@@ -172,27 +181,31 @@ pub trait Tree: Send + Sync + 'static {
     async fn manifest(&self, sha256: &Digest, limit: u64) -> Result<ManifestRead, StoreError>;
 
     /// A mark that differs after any registry pushed, tagged or deleted a tag in the tree, and
-    /// that bytes below `blobs/` do not change. Reads directories and file times, no file.
+    /// that bytes below `blobs/` do not change. Reads names and times, no content.
     async fn stamp(&self) -> Result<Stamp, StoreError>;
 }
 
 /// Writes the tree so that the original registry can serve it.
 #[async_trait]
 pub trait TreeWriter: Tree {
-    /// Puts things in their places, in the order given. A link appears whole or not at all, even
-    /// over a power cut, and after everything before it in the list. What is right already is left
-    /// alone.
+    /// Puts things in their places. A link appears whole or not at all, even over a power cut, and
+    /// after all that it leads to: bytes, then what holds them, then tags, provided that they stand
+    /// in the list in that order too. What is right already is left alone.
     async fn write(
         &self,
         name: &RepositoryName,
         writes: Vec<TreeWrite>,
     ) -> Result<Written, StoreError>;
 
+    /// Those of these blobs, each with its key, that [`TreeWriter::write`] would have to copy.
+    async fn to_copy(&self, blobs: Vec<(Digest, BlobKey)>) -> Result<Vec<Digest>, StoreError>;
+
     /// Every link of the repository, also those that hold nonsense, by the names of their
     /// directories; of a tag only `TagCurrent`.
     async fn link_names(&self, name: &RepositoryName) -> Result<Vec<LinkName>, StoreError>;
 
-    /// Removes links, in the order given; a tag with all of its history.
+    /// Removes links, each kind after those that the list has before it; a tag with all of its
+    /// history.
     async fn remove(&self, name: &RepositoryName, links: Vec<LinkName>) -> Result<(), StoreError>;
 
     /// Removes a repository's links and its directories where they are empty then.

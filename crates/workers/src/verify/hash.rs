@@ -5,9 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use oci::{ByteRange, Digest, Hasher};
-use store::{BlobRead, BlobStore, ByteStream, StoreError, UnverifiedBlob};
+use store::{BlobStore, ByteStream, StoreError, UnverifiedBlob};
 
 use super::Outcome;
+use super::tally::Tally;
 use crate::{Problem, Shutdown, Throttle, WorkError};
 
 /// Bytes that are hashed at once, away from the threads that serve.
@@ -21,11 +22,12 @@ pub(super) async fn check(
     blobs: &Arc<dyn BlobStore>,
     blob: &UnverifiedBlob,
     throttle: &mut Throttle,
+    tally: &mut Tally<'_>,
     shutdown: &Shutdown,
 ) -> Result<Outcome, WorkError> {
     let hashed = match open(blobs, blob).await {
         Ok(None) => Ok(hashers(blob)),
-        Ok(Some(stream)) => match drain(stream, hashers(blob), throttle, shutdown).await {
+        Ok(Some(stream)) => match drain(stream, hashers(blob), throttle, tally, shutdown).await {
             Err(WorkError::Store(error)) => Err(error),
             other => Ok(other?),
         },
@@ -62,18 +64,14 @@ async fn open(
     blob: &UnverifiedBlob,
 ) -> Result<Option<ByteStream>, StoreError> {
     let Some(end_inclusive) = blob.size.checked_sub(1) else { return Ok(None) };
-    match blobs.read(&blob.key, ByteRange { start: 0, end_inclusive }).await? {
-        BlobRead::Stream(stream) => Ok(Some(stream)),
-        BlobRead::Redirect(_) => {
-            Err(StoreError::Failed("the blob store gives out addresses, not bytes".to_owned()))
-        }
-    }
+    blobs.read(&blob.key, ByteRange { start: 0, end_inclusive }).await.map(Some)
 }
 
 async fn drain(
     mut stream: ByteStream,
     mut hashers: Vec<Hasher>,
     throttle: &mut Throttle,
+    tally: &mut Tally<'_>,
     shutdown: &Shutdown,
 ) -> Result<Vec<Hasher>, WorkError> {
     let mut waiting: Vec<Bytes> = Vec::new();
@@ -88,6 +86,7 @@ async fn drain(
         if is_last || held >= CHUNK {
             throttle.take(held, shutdown).await?;
             hashers = update(hashers, std::mem::take(&mut waiting)).await?;
+            tally.hashed(held);
             held = 0;
         }
         if is_last {

@@ -7,6 +7,7 @@
 //! unverified and is tried again by the next run.
 
 mod hash;
+mod tally;
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use oci::Digest;
 use store::{BlobStore, Clock, ImportStore, Page, UnverifiedBlob};
 
-use crate::{Finding, Findings, Observer, Problem, Progress, Shutdown, Throttle, WorkError};
+use crate::{Finding, Findings, Observer, Problem, Shutdown, Throttle, WorkError};
+use tally::Tally;
 
 /// Blobs asked for at once.
 const PAGE: usize = 100;
@@ -55,11 +57,11 @@ pub async fn run(
     shutdown: &Shutdown,
 ) -> Result<VerifyReport, WorkError> {
     let throttle = Throttle::new(Arc::clone(&verify.clock), verify.rate);
-    let (total, total_bytes) = verify.store.unverified_total().await?;
+    let total = verify.store.unverified_total().await?;
+    let tally = Tally::new(Arc::clone(&verify.clock), observer, total);
     let report = VerifyReport::default();
     let pending = Vec::new();
-    let mut run = Run { verify, observer, shutdown, throttle, total, report, pending, unnoted: 0 };
-    run.tell(&format!("{total_bytes} bytes to hash"));
+    let mut run = Run { verify, observer, shutdown, throttle, tally, report, pending, unnoted: 0 };
     let outcome = run.all().await;
     // What is known is noted, also when the run ends early.
     run.note().await?;
@@ -71,7 +73,7 @@ struct Run<'a> {
     observer: &'a dyn Observer,
     shutdown: &'a Shutdown,
     throttle: Throttle,
-    total: u64,
+    tally: Tally<'a>,
     report: VerifyReport,
     /// Results that the store has not been told.
     pending: Vec<(Digest, bool)>,
@@ -96,9 +98,9 @@ impl Run<'_> {
             let Some(last) = blobs.last() else { return Ok(()) };
             page = Page::after(last.sha256, PAGE);
             for blob in &blobs {
+                let (throttle, tally) = (&mut self.throttle, &mut self.tally);
                 let outcome =
-                    hash::check(&self.verify.blobs, blob, &mut self.throttle, self.shutdown)
-                        .await?;
+                    hash::check(&self.verify.blobs, blob, throttle, tally, self.shutdown).await?;
                 self.book(blob, outcome);
                 self.unnoted += blob.size;
                 if self.unnoted >= NOTE_EVERY {
@@ -106,10 +108,12 @@ impl Run<'_> {
                 }
             }
             self.note().await?;
+            self.tally.recount(&*self.verify.store).await?;
         }
     }
 
     fn book(&mut self, blob: &UnverifiedBlob, outcome: Outcome) {
+        let settled = !matches!(outcome, Outcome::Unreadable(_));
         let problem = match outcome {
             Outcome::Whole => {
                 self.report.verified += 1;
@@ -133,7 +137,7 @@ impl Run<'_> {
             self.observer.finding(&finding);
             self.report.findings.add(finding);
         }
-        self.tell("");
+        self.tally.finished(blob.size, settled);
     }
 
     async fn note(&mut self) -> Result<(), WorkError> {
@@ -143,15 +147,5 @@ impl Run<'_> {
             true => Ok(()),
             false => Ok(self.verify.store.note_verified(results).await?),
         }
-    }
-
-    fn tell(&self, message: &str) {
-        self.observer.progress(&Progress {
-            phase: "verify",
-            done: self.report.verified + self.report.findings.damaged,
-            total: Some(self.total),
-            bytes: self.report.bytes,
-            message: message.to_owned(),
-        });
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oci::{ByteRange, Digest, Reference};
-use store::{BlobPlace, BlobRead, BlobStore, ContentStore, LivenessStore, Page};
+use store::{BlobPlace, ContentStore, LivenessStore, Page};
 use workers::collect::{self, CollectOptions, CollectReport};
 use workers::{Shutdown, Silent};
 
@@ -106,7 +106,7 @@ async fn with_delete_untagged_a_dead_index_takes_children_referrers_and_layers_a
         house.meta.blob(&name("a"), &Digest::sha256(b"needed layer")).await.unwrap().unwrap();
     let BlobPlace::Stored(key) = live.place else { panic!("it was stored") };
     let whole = ByteRange { start: 0, end_inclusive: live.size - 1 };
-    assert!(matches!(house.blobs.read(&key, whole).await, Ok(BlobRead::Stream(_))));
+    assert!(house.blobs.read(&key, whole).await.is_ok());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use store::{BlobStore, Clock, StagingId, UploadId, UploadRow, UploadState, UploadStore};
+use store::{Clock, StagingId, UploadId, UploadRow, UploadState, UploadStore};
 use workers::expire::{self, ExpireOptions, ExpireReport};
 use workers::{Shutdown, Silent};
 
@@ -19,15 +19,17 @@ async fn stage(house: &House, id: &str) {
     staged.checkpoint(false).await.unwrap();
 }
 
-async fn row(house: &House, id: &str, state: UploadState) {
+pub(crate) async fn row(house: &House, id: &str, state: UploadState) {
     let now = house.clock.now();
     let id = UploadId::new(id);
-    let row = UploadRow { id, repository: name("a"), started_at: now, updated_at: now, state };
-    house.meta.save_uploads(vec![row]).await.unwrap();
+    let repository = name("a");
+    let row = UploadRow { id, repository, started_at: now, updated_at: now, version: 1, state };
+    assert!(house.meta.save_upload(row).await.unwrap());
 }
 
-fn open() -> UploadState {
-    UploadState::Open { offset: 10, hashers: vec![] }
+pub(crate) fn open() -> UploadState {
+    let hasher = oci::Hasher::new(oci::Algorithm::Sha256);
+    UploadState::Open { offset: 10, hashers: vec![hasher.save()], place: Vec::new().into() }
 }
 
 async fn run(house: &House, dry_run: bool) -> ExpireReport {
@@ -106,4 +108,24 @@ async fn more_rows_than_one_page_all_go_in_one_run() {
     }
     house.clock.advance(2 * HOUR);
     assert_eq!(run(&house, false).await.forgotten, 1203);
+}
+
+#[tokio::test]
+async fn bytes_under_the_name_of_a_finished_upload_are_not_discarded() {
+    let house = House::new();
+    stage(&house, "finished").await;
+    stage(&house, "cancelled").await;
+    row(&house, "finished", UploadState::Finished { digest: oci::Digest::sha256(b"x") }).await;
+    row(&house, "cancelled", UploadState::Cancelled).await;
+    house.clock.advance(Duration::from_secs(3601));
+    // The staging areas are young, so only what the rows say counts.
+    for id in ["finished", "cancelled"] {
+        let area =
+            fs::File::options().write(true).open(house.root().join("berth/staging").join(id));
+        let tomorrow = std::time::SystemTime::UNIX_EPOCH
+            + Duration::from_millis(house.clock.now().after(24 * HOUR).millis().unsigned_abs());
+        area.unwrap().set_modified(tomorrow).unwrap();
+    }
+    assert_eq!(run(&house, false).await.forgotten, 2);
+    assert_eq!(left(&house).await, ["finished"]);
 }

@@ -10,17 +10,21 @@ use metastore::{OpenOptions, Sqlite};
 use oci::{Digest, Manifest, RepositoryName, Tag};
 use parking_lot::Mutex;
 use store::{
-    BlobPlace, BlobSlot, BlobStore, Clock, ContentStore, NewManifest, PublishBlob, PublishPlan,
-    PutManifest, StagingId, Timestamp,
+    BlobKey, BlobPlace, BlobSlot, BlobStore, Clock, ContentStore, NewManifest, PublishBlob,
+    PublishPlan, PutManifest, StagingId, Timestamp,
 };
 use tempfile::TempDir;
 use workers::collect::Collect;
 use workers::expire::Expire;
 use workers::export::Export;
 use workers::import::Import;
-use workers::tree::FileTree;
+use workers::sweep::{OwnPlaces, Sweep};
+use workers::tree::{FileTree, ObjectTree, TreeWriter};
 use workers::verify::Verify;
 use workers::{Finding, Observer, Progress};
+
+use crate::ground::{Ground, Kind};
+use crate::shelf::Shelf;
 
 /// A clock that stands still until a test moves it.
 pub(crate) struct TestClock(AtomicI64);
@@ -67,24 +71,49 @@ impl Observer for Ear {
 }
 
 pub(crate) struct House {
-    pub(crate) directory: TempDir,
-    pub(crate) tree: Arc<FileTree>,
+    directory: TempDir,
+    /// Where the tree and the blobs are.
+    pub(crate) ground: Ground,
+    pub(crate) tree: Arc<dyn TreeWriter>,
     pub(crate) meta: Arc<Sqlite>,
-    pub(crate) blobs: Arc<Files>,
+    pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) clock: Arc<TestClock>,
 }
 
 impl House {
+    /// Blobs and tree in a directory.
     pub(crate) fn new() -> Self {
+        Self::on(Kind::Directory)
+    }
+
+    /// Blobs and tree on this ground, the metadata in a directory.
+    pub(crate) fn on(kind: Kind) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
         std::fs::create_dir_all(root.join("berth")).unwrap();
         let path = root.join("berth/metadata.db");
         let meta = Sqlite::open(OpenOptions { path, synchronous_off: true }).unwrap();
-        let blobs = Files::open(FilesOptions::new(root)).unwrap();
-        let tree = Arc::new(FileTree::new(root));
         let clock = Arc::new(TestClock(AtomicI64::new(start())));
-        Self { directory, tree, meta, blobs, clock }
+        let shelf = Arc::new(Shelf::new());
+        let (ground, blobs, tree): (_, Arc<dyn BlobStore>, Arc<dyn TreeWriter>) = match kind {
+            Kind::Directory => (
+                root.into(),
+                Files::open(FilesOptions::new(root)).unwrap(),
+                Arc::new(FileTree::new(root)),
+            ),
+            Kind::Bucket => {
+                (Ground::Bucket(shelf.clone()), shelf.blobs(), Arc::new(ObjectTree::new(shelf)))
+            }
+        };
+        Self { directory, ground, tree, meta, blobs, clock }
+    }
+
+    /// The bucket; only for a house that has one.
+    pub(crate) fn shelf(&self) -> &Shelf {
+        match &self.ground {
+            Ground::Bucket(shelf) => shelf,
+            Ground::Directory(_) => panic!("this house has no bucket"),
+        }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -118,6 +147,22 @@ impl House {
         }
     }
 
+    /// A sweep that looks at the places of the tree too.
+    pub(crate) fn sweep(&self) -> Sweep {
+        let own_places = OwnPlaces {
+            tree: self.tree.clone(),
+            content: self.meta.clone(),
+            settings: self.meta.clone(),
+        };
+        Sweep {
+            blobs: self.blobs.clone(),
+            liveness: self.meta.clone(),
+            uploads: self.meta.clone(),
+            clock: self.clock.clone(),
+            own_places: Some(own_places),
+        }
+    }
+
     pub(crate) fn expire(&self) -> Expire {
         Expire { uploads: self.meta.clone(), blobs: self.blobs.clone(), clock: self.clock.clone() }
     }
@@ -131,12 +176,26 @@ impl House {
         }
     }
 
+    /// Uploads bytes as a client does that sends them in pieces, and commits no row.
+    pub(crate) async fn upload(&self, bytes: &[u8], id: &str) -> BlobKey {
+        let (sha256, unique) = (Digest::sha256(bytes), StagingId::parse(id).unwrap());
+        let hasher = oci::Hasher::new(oci::Algorithm::Sha256);
+        let mut staged = self.blobs.stage(&unique, vec![hasher]).await.unwrap();
+        staged.append(bytes.to_vec().into()).await.unwrap();
+        staged.finish().await.unwrap();
+        staged.publish(&BlobSlot { sha256, unique, own_place: true }).await.unwrap()
+    }
+
+    /// Puts bytes where the blob store puts them, and commits no row.
+    pub(crate) async fn place(&self, bytes: &[u8], unique: &str, own_place: bool) -> BlobKey {
+        let sha256 = Digest::sha256(bytes);
+        let slot = BlobSlot { sha256, unique: StagingId::parse(unique).unwrap(), own_place };
+        self.blobs.put(&slot, bytes.to_vec().into()).await.unwrap()
+    }
+
     /// Pushes a blob as a file of its own.
     pub(crate) async fn push_stored(&self, repository: &str, bytes: &[u8]) -> Digest {
-        let sha256 = Digest::sha256(bytes);
-        let unique = StagingId::parse(&sha256.hex()).unwrap();
-        let slot = BlobSlot { sha256, unique, own_place: true };
-        let key = self.blobs.put(&slot, bytes.to_vec().into()).await.unwrap();
+        let key = self.place(bytes, &Digest::sha256(bytes).hex(), true).await;
         self.publish(repository, bytes, BlobPlace::Stored(key)).await
     }
 

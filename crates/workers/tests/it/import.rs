@@ -9,9 +9,26 @@ use tokio::sync::watch;
 use workers::import::{self, ImportReport};
 use workers::{Problem, Shutdown, Silent, WorkError};
 
+use crate::ground::{Kind, on_both};
 use crate::house::{Ear, House, image, index, name, referrer};
 use crate::plant::{self, CONFIG, LAYER, Plant, THEN};
-use crate::snapshot;
+
+on_both! {
+    the_tree_of_debians_registry_is_taken_over_in_place,
+    every_damaged_object_is_reported_by_name_and_the_rest_imported,
+    schema_1_is_kept_raw_under_the_type_it_was_served_with,
+    media_types_that_nobody_kept_are_inferred_as_the_original_does,
+    a_manifest_that_is_a_blob_too_is_imported_as_both,
+    referrers_that_only_a_fallback_index_lists_become_referrers,
+    a_revision_named_by_sha512_is_found_by_it,
+    a_blob_with_a_sha512_link_has_both_names_and_counts_once,
+    importing_twice_changes_nothing,
+    a_later_import_merges_what_another_registry_wrote_since,
+    more_records_than_one_batch_are_all_imported,
+    an_interrupted_import_goes_on_where_it_was,
+    an_interrupted_import_of_a_tree_that_changed_begins_again,
+    progress_counts_repositories_up_to_their_number,
+}
 
 pub(crate) async fn import(house: &House) -> ImportReport {
     import::run(&house.import(), &Silent, &Shutdown::never()).await.unwrap()
@@ -40,13 +57,12 @@ pub(crate) async fn everything(house: &House) -> BTreeMap<String, Vec<String>> {
     all
 }
 
-#[tokio::test]
-async fn the_tree_of_debians_registry_is_taken_over_in_place() {
-    let house = House::new();
-    plant::debian(house.root());
-    let before = snapshot::files(house.root());
+async fn the_tree_of_debians_registry_is_taken_over_in_place(kind: Kind) {
+    let house = House::on(kind);
+    plant::debian(&house.ground);
+    let before = house.ground.files();
     let report = import(&house).await;
-    assert_eq!(snapshot::files(house.root()), before, "an import changes nothing in the tree");
+    assert_eq!(house.ground.files(), before, "an import changes nothing in the tree");
     assert_eq!((report.repositories, report.counts.blobs), (1, 2));
     assert_eq!((report.counts.manifests, report.counts.tags, report.counts.bytes), (2, 2, 88));
     assert_eq!((report.findings.damaged, report.findings.noted), (0, 1));
@@ -68,16 +84,14 @@ async fn the_tree_of_debians_registry_is_taken_over_in_place() {
 
 /// Plants every hazard in `box`, beside one healthy image `box:good`. Returns the paths (or parts
 /// of them) that must be reported as damaged.
-fn hazards(house: &House) -> Vec<String> {
-    let plant = Plant::new(house.root());
+pub(crate) fn hazards(house: &House, kind: Kind) -> Vec<String> {
+    let plant = Plant::new(&house.ground);
     let good = image(b"config", &[b"layer"]);
     plant.layer("box", b"config");
     plant.layer_512("box", b"layer");
     plant.tagged("box", &good, &["good"]);
     let mut damaged = Vec::new();
-    let mut hurt = |path: std::path::PathBuf| {
-        damaged.push(path.strip_prefix(house.root()).unwrap().to_str().unwrap().to_owned());
-    };
+    let mut hurt = |path: String| damaged.push(path);
     // Links that a crash emptied, of each kind.
     let empty = plant.bytes(b"empty link");
     hurt(plant.link("box", "_layers", &empty, ""));
@@ -95,42 +109,34 @@ fn hazards(house: &House) -> Vec<String> {
     hurt(plant.link("box", "_layers", &gone, &gone.to_string()));
     hurt(plant.link("box", "_manifests/revisions", &gone, &gone.to_string()));
     plant.tag("box", "dangling", &gone, THEN);
-    hurt(
-        house
-            .root()
-            .join("docker/registry/v2/repositories/box/_manifests/tags/dangling/current/link"),
-    );
+    hurt("docker/registry/v2/repositories/box/_manifests/tags/dangling/current/link".to_owned());
     // Bytes that are not what their name says, or no manifest.
     let wrong = Digest::sha256(b"right");
     plant.file(&plant::data(&wrong), b"wrong");
     hurt(plant.link("box", "_manifests/revisions", &wrong, &wrong.to_string()));
     let prose = plant.manifest("box", "this is no JSON");
     hurt(plant.link("box", "_manifests/revisions", &prose, &prose.to_string()));
-    // Bytes that a crash cut to nothing, and bytes that cannot be read.
+    // Bytes that a crash cut to nothing.
     let cut = plant.layer("box", b"cut to nothing");
     plant.file(&plant::data(&cut), b"");
     hurt(plant.link("box", "_layers", &cut, &cut.to_string()));
-    let tangled = plant.layer("box", b"tangled");
-    let place = house.root().join("docker/registry/v2").join(plant::data(&tangled));
-    std::fs::remove_file(&place).unwrap();
-    symlink("data", &place).unwrap();
-    hurt(plant.link("box", "_layers", &tangled, &tangled.to_string()));
     // Names that cannot be.
     hurt(plant.directory("repositories/box/_layers/sha256/nothex"));
     hurt(plant.directory("repositories/box/_layers/md5/d41d8cd98f00b204e9800998ecf8427e"));
-    hurt(plant.directory("repositories/box/_manifests/tags/.hidden"));
-    hurt(
-        plant
-            .directory("repositories/UPPER/_manifests/tags")
-            .parent()
-            .unwrap()
-            .parent()
-            .unwrap()
-            .to_owned(),
-    );
-    let cycle = house.root().join("docker/registry/v2/repositories/ring");
-    symlink(".", &cycle).unwrap();
-    hurt(cycle);
+    plant.file("repositories/box/_manifests/tags/.hidden/current/link", b"");
+    hurt("docker/registry/v2/repositories/box/_manifests/tags/.hidden".to_owned());
+    plant.directory("repositories/UPPER/_manifests/tags");
+    hurt("docker/registry/v2/repositories/UPPER".to_owned());
+    if kind == Kind::Directory {
+        // Bytes that cannot be read, and a way round in a circle.
+        let tangled = plant.layer("box", b"tangled");
+        house.ground.remove(&plant::data(&tangled));
+        let v2 = house.root().join("docker/registry/v2");
+        symlink("data", v2.join(plant::data(&tangled))).unwrap();
+        hurt(plant.link("box", "_layers", &tangled, &tangled.to_string()));
+        symlink(".", v2.join("repositories/ring")).unwrap();
+        hurt("docker/registry/v2/repositories/ring".to_owned());
+    }
     // A manifest whose layer and an index whose child are gone: imported all the same.
     let broken = plant.tagged("box", &image(b"config", &[b"gone"]), &["broken"]);
     hurt(plant.link("box", "_manifests/revisions", &broken, &broken.to_string()));
@@ -141,7 +147,7 @@ fn hazards(house: &House) -> Vec<String> {
 
 /// What is odd and harmless.
 fn oddities(house: &House) {
-    let plant = Plant::new(house.root());
+    let plant = Plant::new(&house.ground);
     let schema1 = r#"{"schemaVersion":1,"name":"old","tag":"1","fsLayers":[],"history":[]}"#;
     let schema1 = plant.tagged("box", schema1, &["schema1"]);
     let signed = r#"{"schemaVersion":1,"fsLayers":[],"history":[],"signatures":[{}]}"#;
@@ -163,10 +169,9 @@ fn oddities(house: &House) {
     plant.layer("deep", b"c");
 }
 
-#[tokio::test]
-async fn every_damaged_object_is_reported_by_name_and_the_rest_imported() {
-    let house = House::new();
-    let expected = hazards(&house);
+async fn every_damaged_object_is_reported_by_name_and_the_rest_imported(kind: Kind) {
+    let house = House::on(kind);
+    let expected = hazards(&house, kind);
     oddities(&house);
     let ear = Ear::default();
     let report = import::run(&house.import(), &ear, &Shutdown::never()).await.unwrap();
@@ -190,9 +195,8 @@ async fn every_damaged_object_is_reported_by_name_and_the_rest_imported() {
     assert_eq!(good.bytes, image(b"config", &[b"layer"]).as_bytes());
 }
 
-#[tokio::test]
-async fn schema_1_is_kept_raw_under_the_type_it_was_served_with() {
-    let house = House::new();
+async fn schema_1_is_kept_raw_under_the_type_it_was_served_with(kind: Kind) {
+    let house = House::on(kind);
     oddities(&house);
     import(&house).await;
     let plain = house.meta.manifest(&name("box"), &tag("schema1")).await.unwrap().unwrap();
@@ -201,10 +205,9 @@ async fn schema_1_is_kept_raw_under_the_type_it_was_served_with() {
     assert_eq!(signed.media_type, *MediaType::DOCKER_SCHEMA1_SIGNED);
 }
 
-#[tokio::test]
-async fn media_types_that_nobody_kept_are_inferred_as_the_original_does() {
-    let house = House::new();
-    let plant = Plant::new(house.root());
+async fn media_types_that_nobody_kept_are_inferred_as_the_original_does(kind: Kind) {
+    let house = House::on(kind);
+    let plant = Plant::new(&house.ground);
     let bare = |body: String, kind: &str| {
         body.replace(&format!(r#""mediaType":"{kind}","config""#), r#""config""#)
     };
@@ -223,10 +226,9 @@ async fn media_types_that_nobody_kept_are_inferred_as_the_original_does() {
     }
 }
 
-#[tokio::test]
-async fn a_manifest_that_is_a_blob_too_is_imported_as_both() {
-    let house = House::new();
-    let plant = Plant::new(house.root());
+async fn a_manifest_that_is_a_blob_too_is_imported_as_both(kind: Kind) {
+    let house = House::on(kind);
+    let plant = Plant::new(&house.ground);
     let body = image(b"c", &[]);
     plant.layer("a", b"c");
     let digest = plant.tagged("a", &body, &["both"]);
@@ -237,10 +239,9 @@ async fn a_manifest_that_is_a_blob_too_is_imported_as_both() {
     assert!(house.meta.manifest(&name("a"), &tag("both")).await.unwrap().is_some());
 }
 
-#[tokio::test]
-async fn referrers_that_only_a_fallback_index_lists_become_referrers() {
-    let house = House::new();
-    let plant = Plant::new(house.root());
+async fn referrers_that_only_a_fallback_index_lists_become_referrers(kind: Kind) {
+    let house = House::on(kind);
+    let plant = Plant::new(&house.ground);
     let body = image(b"c", &[]);
     plant.layer("a", b"c");
     let subject = plant.tagged("a", &body, &["v1"]);
@@ -256,10 +257,9 @@ async fn referrers_that_only_a_fallback_index_lists_become_referrers() {
     assert_eq!(found[0].artifact_type.as_deref(), Some("application/vnd.example.signature"));
 }
 
-#[tokio::test]
-async fn a_revision_named_by_sha512_is_found_by_it() {
-    let house = House::new();
-    let plant = Plant::new(house.root());
+async fn a_revision_named_by_sha512_is_found_by_it(kind: Kind) {
+    let house = House::on(kind);
+    let plant = Plant::new(&house.ground);
     let body = image(b"c", &[]);
     plant.layer("a", b"c");
     let sha256 = plant.bytes(body.as_bytes());
@@ -271,10 +271,9 @@ async fn a_revision_named_by_sha512_is_found_by_it() {
     assert_eq!(by_name.unwrap().bytes, body.as_bytes());
 }
 
-#[tokio::test]
-async fn a_blob_with_a_sha512_link_has_both_names_and_counts_once() {
-    let house = House::new();
-    let plant = Plant::new(house.root());
+async fn a_blob_with_a_sha512_link_has_both_names_and_counts_once(kind: Kind) {
+    let house = House::on(kind);
+    let plant = Plant::new(&house.ground);
     let digest = plant.layer_512("a", b"layer");
     let report = import(&house).await;
     assert_eq!((report.counts.blobs, report.counts.bytes, report.findings.total()), (1, 5, 0));
@@ -283,10 +282,9 @@ async fn a_blob_with_a_sha512_link_has_both_names_and_counts_once() {
     assert_eq!((blob.sha256, blob.verified), (digest, false));
 }
 
-#[tokio::test]
-async fn importing_twice_changes_nothing() {
-    let house = House::new();
-    hazards(&house);
+async fn importing_twice_changes_nothing(kind: Kind) {
+    let house = House::on(kind);
+    hazards(&house, kind);
     oddities(&house);
     let first = import(&house).await;
     let before = everything(&house).await;
@@ -297,10 +295,9 @@ async fn importing_twice_changes_nothing() {
     assert_eq!(house.meta.unverified_total().await.unwrap(), total);
 }
 
-#[tokio::test]
-async fn a_later_import_merges_what_another_registry_wrote_since() {
-    let house = House::new();
-    let plant = Plant::new(house.root());
+async fn a_later_import_merges_what_another_registry_wrote_since(kind: Kind) {
+    let house = House::on(kind);
+    let plant = Plant::new(&house.ground);
     let (old, new) = (image(b"c", &[]), image(b"c", &[b"more"]));
     plant.layer("a", b"c");
     plant.tagged("a", &old, &["latest", "stays"]);
@@ -317,10 +314,9 @@ async fn a_later_import_merges_what_another_registry_wrote_since() {
     assert_eq!(stays.bytes, old.as_bytes());
 }
 
-#[tokio::test]
-async fn more_records_than_one_batch_are_all_imported() {
-    let house = House::new();
-    let plant = Plant::new(house.root());
+async fn more_records_than_one_batch_are_all_imported(kind: Kind) {
+    let house = House::on(kind);
+    let plant = Plant::new(&house.ground);
     plant.layer("big", CONFIG);
     let body = image(CONFIG, &[]);
     let digest = plant.manifest("big", &body);
@@ -351,7 +347,7 @@ impl workers::Observer for Stopper {
 }
 
 fn many(house: &House) -> Plant {
-    let plant = Plant::new(house.root());
+    let plant = Plant::new(&house.ground);
     for number in 0..70 {
         let repository = format!("team/r{number:03}");
         plant.layer(&repository, b"c");
@@ -360,9 +356,8 @@ fn many(house: &House) -> Plant {
     plant
 }
 
-#[tokio::test]
-async fn an_interrupted_import_goes_on_where_it_was() {
-    let house = House::new();
+async fn an_interrupted_import_goes_on_where_it_was(kind: Kind) {
+    let house = House::on(kind);
     many(&house);
     let (stop, signal) = watch::channel(false);
     let observer = Stopper { at: 40, stop };
@@ -378,9 +373,8 @@ async fn an_interrupted_import_goes_on_where_it_was() {
     assert_eq!(import(&house).await.resumed, 0);
 }
 
-#[tokio::test]
-async fn an_interrupted_import_of_a_tree_that_changed_begins_again() {
-    let house = House::new();
+async fn an_interrupted_import_of_a_tree_that_changed_begins_again(kind: Kind) {
+    let house = House::on(kind);
     let plant = many(&house);
     let (stop, signal) = watch::channel(false);
     let observer = Stopper { at: 40, stop };
@@ -391,9 +385,8 @@ async fn an_interrupted_import_of_a_tree_that_changed_begins_again() {
     assert!(house.meta.manifest(&name("team/r000"), &tag("new")).await.unwrap().is_some());
 }
 
-#[tokio::test]
-async fn progress_counts_repositories_up_to_their_number() {
-    let house = House::new();
+async fn progress_counts_repositories_up_to_their_number(kind: Kind) {
+    let house = House::on(kind);
     many(&house);
     let ear = Ear::default();
     import::run(&house.import(), &ear, &Shutdown::never()).await.unwrap();

@@ -1,4 +1,5 @@
-//! The duties over real trees on disk, a real SQLite store and a real blob store of files.
+//! The duties over real trees, a real SQLite store and a real blob store of files; and over a
+//! bucket in memory.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,9 +12,12 @@ mod collect;
 mod expire;
 mod export;
 mod faults;
+mod ground;
 mod house;
 mod import;
 mod needs;
+mod objects;
 mod plant;
-mod snapshot;
+mod shelf;
+mod sweep;
 mod verify;

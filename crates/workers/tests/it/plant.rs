@@ -1,41 +1,34 @@
 //! Builds storage trees file by file, as the original registry leaves them.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
-
 use oci::{Algorithm, Digest};
+
+use crate::ground::Ground;
 
 /// Every link of a planted tree bears this time, in milliseconds: 2021-03-04T05:06:07.089Z.
 pub(crate) const THEN: i64 = 1_614_834_367_089;
 
 pub(crate) struct Plant {
-    v2: PathBuf,
+    ground: Ground,
 }
 
 impl Plant {
-    pub(crate) fn new(root: &Path) -> Self {
-        Self { v2: root.join("docker/registry/v2") }
+    pub(crate) fn new(ground: impl Into<Ground>) -> Self {
+        Self { ground: ground.into() }
     }
 
-    /// A file of any content below `docker/registry/v2`.
-    pub(crate) fn file(&self, path: &str, content: &[u8]) -> PathBuf {
+    /// A file of any content below `docker/registry/v2`; returns its path below the root.
+    pub(crate) fn file(&self, path: &str, content: &[u8]) -> String {
         self.file_at(path, content, THEN)
     }
 
-    pub(crate) fn file_at(&self, path: &str, content: &[u8], millis: i64) -> PathBuf {
-        let path = self.v2.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, content).unwrap();
-        let at = UNIX_EPOCH + Duration::from_millis(millis.unsigned_abs());
-        fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
-        path
+    pub(crate) fn file_at(&self, path: &str, content: &[u8], millis: i64) -> String {
+        self.ground.write(path, content, millis);
+        format!("docker/registry/v2/{path}")
     }
 
-    pub(crate) fn directory(&self, path: &str) -> PathBuf {
-        let path = self.v2.join(path);
-        fs::create_dir_all(&path).unwrap();
-        path
+    pub(crate) fn directory(&self, path: &str) -> String {
+        self.ground.directory(path);
+        format!("docker/registry/v2/{path}")
     }
 
     /// Bytes below `blobs/`, with no link.
@@ -83,13 +76,7 @@ impl Plant {
     }
 
     /// A link file with any content.
-    pub(crate) fn link(
-        &self,
-        repository: &str,
-        below: &str,
-        named: &Digest,
-        text: &str,
-    ) -> PathBuf {
+    pub(crate) fn link(&self, repository: &str, below: &str, named: &Digest, text: &str) -> String {
         let (algorithm, hex) = (named.algorithm(), named.hex());
         let path = format!("repositories/{repository}/{below}/{algorithm}/{hex}/link");
         self.file(&path, text.as_bytes())
@@ -133,8 +120,8 @@ pub(crate) fn debian_list() -> String {
 /// The tree that Debian's `docker-registry` 2.8.2 left after pushes of `library/hello:latest` (an
 /// image) and `library/hello:multi` (a list of it), with two uploads that were begun and not
 /// finished: file for file, byte for byte.
-pub(crate) fn debian(root: &Path) {
-    let plant = Plant::new(root);
+pub(crate) fn debian(ground: impl Into<Ground>) {
+    let plant = Plant::new(ground);
     let (layer, config) = (
         "28791cd3683215b645245f3832c8085fb096a7fefc04b63bb66483ad491007c4",
         "c5b1d63604f273462ef36fadac3182d43ae6a6138731cf594b314835cf1c034f",

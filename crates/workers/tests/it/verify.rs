@@ -2,16 +2,45 @@
 
 use std::fs;
 use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::Duration;
 
 use oci::{Algorithm, Digest};
+use parking_lot::Mutex;
 use store::{ContentStore, ImportStore};
 use tokio::sync::watch;
 use workers::verify::{self, Verify, VerifyReport};
-use workers::{Problem, Shutdown, Silent, WorkError};
+use workers::{Observer, Problem, Shutdown, Silent, Volume, WorkError};
 
-use crate::house::{Ear, House, name};
+use crate::house::{House, TestClock, name};
 use crate::import::import;
 use crate::plant::{self, Plant};
+
+/// Remembers how far the run was; moves the clock by a second each time it hears that.
+#[derive(Default)]
+struct Volumes {
+    clock: Option<Arc<TestClock>>,
+    heard: Mutex<Vec<Volume>>,
+}
+
+impl Volumes {
+    fn ends(&self) -> (Volume, Volume) {
+        let heard = self.heard.lock();
+        (*heard.first().unwrap(), *heard.last().unwrap())
+    }
+}
+
+impl Observer for Volumes {
+    fn progress(&self, _: &workers::Progress) {}
+    fn volume(&self, volume: &Volume) {
+        self.heard.lock().push(*volume);
+        if let Some(clock) = &self.clock {
+            clock.advance(Duration::from_secs(1));
+        }
+    }
+    fn line(&self, _: &str) {}
+    fn finding(&self, _: &workers::Finding) {}
+}
 
 async fn run(house: &House) -> VerifyReport {
     verify::run(&house.verify(), &Silent, &Shutdown::never()).await.unwrap()
@@ -24,12 +53,14 @@ async fn imported_blobs_become_verified() {
     Plant::new(house.root()).layer("library/hello", b"");
     import(&house).await;
     assert_eq!(house.meta.unverified_total().await.unwrap(), (3, 88));
-    let ear = Ear::default();
+    let ear = Volumes::default();
     let report = verify::run(&house.verify(), &ear, &Shutdown::never()).await.unwrap();
     assert_eq!((report.verified, report.bytes), (3, 88));
     assert_eq!(house.meta.unverified_total().await.unwrap(), (0, 0));
-    let last = ear.progress.lock().last().unwrap().clone();
-    assert_eq!((last.done, last.total, last.bytes), (3, Some(3), 88));
+    let (first, last) = ear.ends();
+    assert_eq!((first.objects, first.total_objects, first.bytes), (0, 3, 0));
+    assert_eq!((last.objects, last.total_objects), (3, 3));
+    assert_eq!((last.bytes, last.total_bytes), (88, 88));
     let blob =
         house.meta.blob(&name("library/hello"), &Digest::sha256(plant::LAYER)).await.unwrap();
     assert!(blob.unwrap().verified);
@@ -68,8 +99,9 @@ async fn an_interrupted_verification_keeps_what_it_knows() {
     let (stop, signal) = watch::channel(false);
     struct After(watch::Sender<bool>);
     impl workers::Observer for After {
-        fn progress(&self, progress: &workers::Progress) {
-            if progress.done == 2 {
+        fn progress(&self, _: &workers::Progress) {}
+        fn volume(&self, volume: &Volume) {
+            if volume.objects == 2 {
                 self.0.send(true).unwrap();
             }
         }
@@ -115,4 +147,63 @@ async fn a_sha512_name_is_dropped_if_the_bytes_are_others() {
     assert_eq!((found.sha256, found.verified), (blob, true));
     assert!(house.meta.blob(&name("a"), &wrong).await.unwrap().is_none());
     assert!(house.meta.blob(&name("a"), &other).await.unwrap().unwrap().verified);
+}
+
+#[tokio::test]
+async fn a_large_blob_tells_its_bytes_rate_and_remaining_time_on_the_way() {
+    let house = House::new();
+    Plant::new(house.root()).layer("a", &[7; 4 << 20]);
+    import(&house).await;
+    let ear = Volumes { clock: Some(house.clock.clone()), ..Volumes::default() };
+    verify::run(&house.verify(), &ear, &Shutdown::never()).await.unwrap();
+    let heard = ear.heard.lock();
+    let inside: Vec<&Volume> = heard.iter().filter(|v| v.objects == 0 && v.bytes > 0).collect();
+    assert!(inside.len() > 2, "{heard:?}");
+    // A second passes with each word of it.
+    let (first, second) = (inside[0], inside[1]);
+    assert_eq!((first.rate, second.rate), (first.bytes, second.bytes / 2));
+    let left = first.total_bytes - first.bytes;
+    assert_eq!(first.remaining(), Some(Duration::from_secs(left / first.rate)));
+    assert_eq!(heard[0].remaining(), None);
+}
+
+/// Imports once more in the middle of a verification.
+struct Importer<'a> {
+    house: &'a House,
+    volumes: Volumes,
+}
+
+impl Observer for Importer<'_> {
+    fn progress(&self, _: &workers::Progress) {}
+    fn volume(&self, volume: &Volume) {
+        self.volumes.volume(volume);
+        if volume.objects == 50 && self.house.root().join("late").exists() {
+            fs::remove_file(self.house.root().join("late")).unwrap();
+            for number in 0..7 {
+                Plant::new(self.house.root()).layer("b", format!("late {number}").as_bytes());
+            }
+            let handle = tokio::runtime::Handle::current();
+            tokio::task::block_in_place(|| handle.block_on(import(self.house)));
+        }
+    }
+    fn line(&self, _: &str) {}
+    fn finding(&self, _: &workers::Finding) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_import_adds_meanwhile_counts_in_the_total() {
+    let house = House::new();
+    let plant = Plant::new(house.root());
+    // Several pages of blobs, so that there is a count between them.
+    for number in 0..250 {
+        plant.layer("a", format!("{number:04}").as_bytes());
+    }
+    import(&house).await;
+    fs::write(house.root().join("late"), b"").unwrap();
+    let volumes = Volumes { clock: Some(house.clock.clone()), ..Volumes::default() };
+    let ear = Importer { house: &house, volumes };
+    verify::run(&house.verify(), &ear, &Shutdown::never()).await.unwrap();
+    let (first, last) = ear.volumes.ends();
+    assert_eq!((first.total_objects, first.total_bytes), (250, 1000));
+    assert_eq!((last.total_objects, last.total_bytes), (257, 1042));
 }

@@ -3,28 +3,29 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use oci::{Algorithm, Digest, RepositoryName, Tag};
+use oci::{Digest, RepositoryName, Tag};
 
+use super::layout::Layout;
 use super::read;
-use crate::tree::layout::Layout;
+use crate::tree::keys::{self, TEMPORARY};
+use crate::tree::link::{self, Link};
 use crate::tree::{LayerLink, LinkName, Listing, RevisionLink, TagLink};
 use crate::{Finding, Problem};
-
-/// Suffix of the files that the original renames into place.
-const TEMPORARY: &str = ".tmp";
 
 /// Blob links.
 pub(super) fn layers(layout: &Layout, name: &RepositoryName) -> Listing<LayerLink> {
     let mut listing = Listing::default();
-    each_digest(layout, &layout.layers(name), &mut listing.findings, |named, path, findings| {
-        if let Some(link) = link(layout, &path, named, findings) {
+    let layers = layout.path(&keys::layers(name));
+    each_digest(layout, &layers, &mut listing.findings, |named, path, findings| {
+        if let Some(link) = read_link(layout, &path, named, findings) {
             listing.items.push(LayerLink { named, sha256: link.digest });
         }
     });
-    let uploads = entries(layout, &layout.uploads(name), &mut listing.findings).len();
-    if uploads > 0 {
-        let path = layout.shown(&layout.uploads(name));
-        listing.findings.push(Finding { path, problem: Problem::UnfinishedUploads(uploads) });
+    let uploads = layout.path(&keys::uploads(name));
+    let count = entries(layout, &uploads, &mut listing.findings).len();
+    if count > 0 {
+        let path = layout.shown(&uploads);
+        listing.findings.push(Finding { path, problem: Problem::UnfinishedUploads(count) });
     }
     listing
 }
@@ -32,14 +33,14 @@ pub(super) fn layers(layout: &Layout, name: &RepositoryName) -> Listing<LayerLin
 /// Manifest links.
 pub(super) fn revisions(layout: &Layout, name: &RepositoryName) -> Listing<RevisionLink> {
     let mut listing = Listing::default();
-    let revisions = layout.revisions(name);
+    let revisions = layout.path(&keys::revisions(name));
     each_digest(layout, &revisions, &mut listing.findings, |named, path, findings| {
         let signatures = path.join("signatures");
         if signatures.is_dir() {
             let path = layout.shown(&signatures);
             findings.push(Finding { path, problem: Problem::OldSignatures });
         }
-        if let Some(link) = link(layout, &path, named, findings) {
+        if let Some(link) = read_link(layout, &path, named, findings) {
             listing.items.push(RevisionLink { named, sha256: link.digest, at: link.at });
         }
     });
@@ -49,7 +50,7 @@ pub(super) fn revisions(layout: &Layout, name: &RepositoryName) -> Listing<Revis
 /// The current links of tags.
 pub(super) fn tags(layout: &Layout, name: &RepositoryName) -> Listing<TagLink> {
     let mut listing = Listing::default();
-    let directory = layout.tags(name);
+    let directory = layout.path(&keys::tags(name));
     for entry in entries(layout, &directory, &mut listing.findings) {
         let mut report = |path: &Path, problem| {
             listing.findings.push(Finding { path: layout.shown(path), problem });
@@ -77,42 +78,37 @@ pub(super) fn tags(layout: &Layout, name: &RepositoryName) -> Listing<TagLink> {
 pub(super) fn names(layout: &Layout, name: &RepositoryName) -> Vec<LinkName> {
     let mut names = Vec::new();
     let ignored = &mut Vec::new();
-    each_digest(layout, &layout.layers(name), ignored, |digest, path, _| {
+    each_digest(layout, &layout.path(&keys::layers(name)), ignored, |digest, path, _| {
         if path.join("link").exists() {
             names.push(LinkName::Layer(digest));
         }
     });
-    each_digest(layout, &layout.revisions(name), ignored, |digest, path, _| {
+    each_digest(layout, &layout.path(&keys::revisions(name)), ignored, |digest, path, _| {
         if path.join("link").exists() {
             names.push(LinkName::Revision(digest));
         }
     });
-    let tags = entries(layout, &layout.tags(name), ignored);
+    let tags = entries(layout, &layout.path(&keys::tags(name)), ignored);
     names.extend(tags.iter().filter_map(|tag| Tag::parse(tag).ok()).map(LinkName::TagCurrent));
     names
 }
 
 /// Reads the link in `directory`, which is named by `named`.
-fn link(
+fn read_link(
     layout: &Layout,
     directory: &Path,
     named: Digest,
     findings: &mut Vec<Finding>,
-) -> Option<read::Link> {
+) -> Option<Link> {
     let path = directory.join("link");
-    let problem = match read::link(&path) {
-        // A sha512 name leads to the sha256 under which the bytes lie; a sha256 only to itself.
-        Ok(Some(link)) if link.digest.algorithm() != Algorithm::Sha256 => {
-            Problem::LinkMismatch(link.digest)
+    let read = read::link(&path).transpose()?;
+    match read.and_then(|read| link::fits(&named, read)) {
+        Ok(link) => Some(link),
+        Err(problem) => {
+            findings.push(Finding { path: layout.shown(&path), problem });
+            None
         }
-        Ok(Some(link)) if named.algorithm() == Algorithm::Sha256 && link.digest != named => {
-            Problem::LinkMismatch(link.digest)
-        }
-        Ok(link) => return link,
-        Err(problem) => problem,
-    };
-    findings.push(Finding { path: layout.shown(&path), problem });
-    None
+    }
 }
 
 /// Calls `visit` for each `<alg>/<hex>` below `top`, in order of names.
@@ -126,12 +122,9 @@ fn each_digest(
         let directory = top.join(&algorithm);
         for hex in entries(layout, &directory, findings) {
             let path = directory.join(&hex);
-            match format!("{algorithm}:{hex}").parse::<Digest>() {
+            match keys::digest(&algorithm, &hex) {
                 Ok(digest) => visit(digest, path, findings),
-                Err(error) => findings.push(Finding {
-                    path: layout.shown(&path),
-                    problem: Problem::BadDigest(error.to_string()),
-                }),
+                Err(problem) => findings.push(Finding { path: layout.shown(&path), problem }),
             }
         }
     }

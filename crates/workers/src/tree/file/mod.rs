@@ -2,6 +2,7 @@
 //!
 //! All work is `std::fs` on threads that may block; one call is one hop to such a thread.
 
+mod layout;
 mod links;
 mod read;
 mod remove;
@@ -14,13 +15,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use oci::{Digest, RepositoryName};
-use store::StoreError;
+use store::{BlobKey, StoreError};
 
-use super::layout::Layout;
 use super::{
     BlobLook, LayerLink, LinkName, Listing, ManifestRead, RevisionLink, Stamp, TagLink, Tree,
     TreeWrite, TreeWriter, Written,
 };
+use layout::Layout;
 
 /// A tree in a directory.
 #[derive(Debug, Clone)]
@@ -97,6 +98,12 @@ impl TreeWriter for FileTree {
     ) -> Result<Written, StoreError> {
         let name = name.clone();
         self.blocking(move |layout| write::all(layout, &name, writes)).await
+    }
+
+    /// A file gets a second name. A file system that knows no such thing copies; that shows only
+    /// when it is tried.
+    async fn to_copy(&self, _: Vec<(Digest, BlobKey)>) -> Result<Vec<Digest>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn link_names(&self, name: &RepositoryName) -> Result<Vec<LinkName>, StoreError> {

@@ -8,18 +8,11 @@ use std::path::Path;
 use oci::Digest;
 use store::Timestamp;
 
+use super::layout::Layout;
 use crate::Problem;
-use crate::tree::layout::{Layout, own_key};
+use crate::tree::keys::{own_key, own_place};
+use crate::tree::link::{self, Link, MAX_LINK};
 use crate::tree::{BlobFile, BlobLook, ManifestRead};
-
-/// A link with sha512 has 135 bytes; more is read only to see that it is too long.
-const MAX_LINK: u64 = 256;
-
-/// A link file as it was read.
-pub(super) struct Link {
-    pub(super) digest: Digest,
-    pub(super) at: Timestamp,
-}
 
 /// Reads a link; `None` if there is no such file.
 pub(super) fn link(path: &Path) -> Result<Option<Link>, Problem> {
@@ -32,20 +25,8 @@ pub(super) fn link(path: &Path) -> Result<Option<Link>, Problem> {
     let at = modified(&file.metadata().map_err(unreadable)?);
     let mut content = Vec::new();
     file.take(MAX_LINK + 1).read_to_end(&mut content).map_err(unreadable)?;
-    let digest = parse(&content)?;
+    let digest = link::parse(&content)?;
     Ok(Some(Link { digest, at }))
-}
-
-fn parse(content: &[u8]) -> Result<Digest, Problem> {
-    let malformed = |why: &str| Problem::MalformedLink(why.to_owned());
-    if content.is_empty() {
-        return Err(Problem::EmptyLink);
-    }
-    if content.len() as u64 > MAX_LINK {
-        return Err(malformed("longer than any digest"));
-    }
-    let text = std::str::from_utf8(content).map_err(|_| malformed("not text"))?;
-    text.trim_ascii_end().parse().map_err(|error: oci::DigestError| malformed(&error.to_string()))
 }
 
 /// The modification time of a file in milliseconds.
@@ -57,7 +38,7 @@ pub(super) fn modified(metadata: &std::fs::Metadata) -> Timestamp {
 
 /// The size and key of a blob's bytes.
 pub(super) fn blob(layout: &Layout, sha256: &Digest) -> BlobLook {
-    match std::fs::metadata(layout.blob(sha256)) {
+    match std::fs::metadata(layout.path(&own_place(sha256))) {
         Ok(metadata) if metadata.is_file() => {
             Ok(Some(BlobFile { size: metadata.len(), key: own_key(sha256) }))
         }
@@ -73,7 +54,7 @@ fn is_absent(error: &std::io::Error) -> bool {
 
 /// The bytes of a manifest.
 pub(super) fn manifest(layout: &Layout, sha256: &Digest, limit: u64) -> ManifestRead {
-    match bounded(&layout.blob(sha256), limit) {
+    match bounded(&layout.path(&own_place(sha256)), limit) {
         Ok(read) => read,
         Err(error) if is_absent(&error) => ManifestRead::Absent,
         Err(error) => ManifestRead::Unreadable(error.to_string()),

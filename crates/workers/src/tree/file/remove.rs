@@ -7,8 +7,8 @@ use std::path::Path;
 use oci::RepositoryName;
 use store::StoreError;
 
-use crate::tree::LinkName;
-use crate::tree::layout::{LAYERS, Layout, MANIFESTS};
+use super::layout::Layout;
+use crate::tree::{LinkName, keys};
 
 /// Removes the directory of each link; of a tag with all of its history.
 pub(super) fn links(
@@ -17,11 +17,7 @@ pub(super) fn links(
     links: &[LinkName],
 ) -> Result<(), StoreError> {
     for link in links {
-        let directory = match link {
-            LinkName::TagCurrent(tag) => layout.tags(name).join(tag.as_str()),
-            other => layout.link_directory(name, other),
-        };
-        directory_and_all(layout, &directory)?;
+        directory_and_all(layout, &layout.path(&keys::removed_folder(name, link)))?;
     }
     Ok(())
 }
@@ -29,11 +25,10 @@ pub(super) fn links(
 /// Removes the links of a repository, then its directories from below as far as they are empty.
 /// Uploads that another registry has open there are left alone.
 pub(super) fn repository(layout: &Layout, name: &RepositoryName) -> Result<(), StoreError> {
-    let directory = layout.repository(name);
     // Names before what they name: tags lie in `_manifests`.
-    directory_and_all(layout, &directory.join(MANIFESTS))?;
-    directory_and_all(layout, &directory.join(LAYERS))?;
-    let top = layout.repositories();
+    directory_and_all(layout, &layout.path(&keys::manifests(name)))?;
+    directory_and_all(layout, &layout.path(&keys::layers(name)))?;
+    let (directory, top) = (layout.path(&keys::repository(name)), layout.path(keys::REPOSITORIES));
     let below = directory.ancestors().take_while(|path| *path != top);
     for empty in below {
         if fs::remove_dir(empty).is_err() {

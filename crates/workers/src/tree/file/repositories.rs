@@ -1,7 +1,4 @@
-//! Finding repositories: directories that have `_layers` or `_manifests`.
-//!
-//! Names nest freely and components that begin with `_` are reserved, so every other directory is
-//! walked. Symbolic links are followed, as the original does, except where they lead back to a
+//! Finding repositories among directories. Symbolic links are followed, as the original does, except where they lead back to a
 //! directory that they lie in.
 
 use std::io::ErrorKind;
@@ -11,12 +8,10 @@ use std::path::{Path, PathBuf};
 use oci::RepositoryName;
 use store::StoreError;
 
-use crate::tree::Listing;
-use crate::tree::layout::{LAYERS, Layout, MANIFESTS};
+use super::layout::Layout;
+use crate::tree::names::{self, Meaning};
+use crate::tree::{Listing, keys};
 use crate::{Finding, Problem};
-
-/// A longer path cannot be a repository, nor hold one.
-const MAX_NAME: usize = 255;
 
 /// A directory to be looked into.
 struct Place {
@@ -60,7 +55,7 @@ fn walk(
     findings: &mut Vec<Finding>,
     mut visit: impl FnMut(RepositoryName) -> bool,
 ) -> Result<(), StoreError> {
-    let top = layout.repositories();
+    let top = layout.path(keys::REPOSITORIES);
     let mut open = match identity(&top) {
         Ok(identity) => vec![Place { path: top, name: String::new(), ancestors: vec![identity] }],
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -81,13 +76,13 @@ fn walk(
         };
         open.extend(found.below);
         if found.is_repository && !place.name.is_empty() {
-            match RepositoryName::parse(&place.name) {
+            match names::repository(&place.name) {
                 Ok(name) => {
                     if !visit(name) {
                         return Ok(());
                     }
                 }
-                Err(error) => report(shown, Problem::BadName(error.to_string())),
+                Err(problem) => report(shown, problem),
             }
         }
     }
@@ -104,14 +99,14 @@ fn look(place: &Place, mut report: impl FnMut(&str, Problem)) -> std::io::Result
             report(&name.to_string_lossy(), Problem::BadName("its name is not text".to_owned()));
             continue;
         };
-        if name.starts_with('_') {
-            found.is_repository |= name == LAYERS || name == MANIFESTS;
-            continue;
-        }
-        match below(place, &entry, name) {
-            Ok(Some(next)) => found.below.push(next),
-            Ok(None) => {}
-            Err(problem) => report(name, problem),
+        match names::meaning(name) {
+            Meaning::Repository => found.is_repository = true,
+            Meaning::Nothing => {}
+            Meaning::Below => match below(place, &entry, name) {
+                Ok(Some(next)) => found.below.push(next),
+                Ok(None) => {}
+                Err(problem) => report(name, problem),
+            },
         }
     }
     Ok(found)
@@ -133,16 +128,7 @@ fn below(place: &Place, entry: &std::fs::DirEntry, name: &str) -> Result<Option<
     if place.ancestors.contains(&identity) {
         return Err(Problem::Cycle);
     }
-    let name = match place.name.as_str() {
-        "" => name.to_owned(),
-        parent => format!("{parent}/{name}"),
-    };
-    if name.len() > MAX_NAME {
-        return Err(Problem::BadName(format!(
-            "its path has {} bytes, at most {MAX_NAME} are allowed",
-            name.len()
-        )));
-    }
+    let name = names::below(&place.name, name)?;
     let ancestors = place.ancestors.iter().copied().chain([identity]).collect();
     Ok(Some(Place { path, name, ancestors }))
 }

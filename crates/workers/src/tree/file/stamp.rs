@@ -13,9 +13,9 @@ use std::path::Path;
 use oci::{Algorithm, Hasher, RepositoryName};
 use store::StoreError;
 
+use super::layout::Layout;
 use super::repositories;
-use crate::tree::Stamp;
-use crate::tree::layout::Layout;
+use crate::tree::{Stamp, keys};
 
 /// Takes the stamp of the tree as it is now.
 pub(super) fn take(layout: &Layout) -> Result<Stamp, StoreError> {
@@ -31,13 +31,14 @@ pub(super) fn take(layout: &Layout) -> Result<Stamp, StoreError> {
 
 /// Takes in one repository; returns its number of tags.
 fn repository(layout: &Layout, name: &RepositoryName, hasher: &mut Hasher) -> u64 {
-    note(hasher, name.as_str(), &layout.repository(name).join("_manifests"));
-    for top in [layout.layers(name), layout.revisions(name)] {
+    note(hasher, name.as_str(), &layout.path(&keys::manifests(name)));
+    for top in [keys::layers(name), keys::revisions(name)] {
+        let top = layout.path(&top);
         for algorithm in sorted(&top) {
             note(hasher, &algorithm, &top.join(&algorithm));
         }
     }
-    let directory = layout.tags(name);
+    let directory = layout.path(&keys::tags(name));
     note(hasher, "tags", &directory);
     let tags = sorted(&directory);
     for tag in &tags {

@@ -13,9 +13,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use oci::{Digest, RepositoryName};
 use store::{BlobKey, StoreError, Timestamp};
 
+use super::layout::Layout;
 use super::{read, sync};
-use crate::tree::layout::Layout;
-use crate::tree::{TreeWrite, Written};
+use crate::tree::{TreeWrite, Written, keys};
 use crate::{Finding, Problem};
 
 /// A file under its temporary name.
@@ -77,17 +77,17 @@ fn prepare(
 ) -> (PathBuf, Result<Option<PathBuf>, Failure>) {
     match write {
         TreeWrite::Bytes { sha256, bytes } => {
-            let place = layout.blob(&sha256);
+            let place = layout.path(&keys::own_place(&sha256));
             let outcome = file(&place, &bytes, None).map_err(Failure::Io);
             (place, outcome)
         }
         TreeWrite::Stored { sha256, key } => {
-            let place = layout.blob(&sha256);
+            let place = layout.path(&keys::own_place(&sha256));
             let outcome = second_name(layout, &place, &sha256, &key);
             (place, outcome)
         }
         TreeWrite::Link { name: link, sha256, at } => {
-            let place = layout.link_directory(name, &link).join("link");
+            let place = layout.path(&keys::link(name, &link));
             let outcome = file(&place, sha256.to_string().as_bytes(), at).map_err(Failure::Io);
             (place, outcome)
         }
