@@ -1,7 +1,7 @@
 //! Building answers.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use oci::Digest;
 use serde::Serialize;
@@ -57,6 +57,13 @@ impl Answer {
         self.text(DOCKER_CONTENT_DIGEST, digest.to_string())
     }
 
+    /// The digest, and the same as the entity's tag.
+    pub(crate) fn entity(self, tag: EntityTag) -> Self {
+        let quoted = Bytes::from(tag.quoted);
+        let plain = quoted.slice(1..quoted.len().saturating_sub(1).max(1));
+        self.set(DOCKER_CONTENT_DIGEST, shared(plain)).set(ETAG, shared(quoted))
+    }
+
     pub(crate) fn json(self, value: &impl Serialize) -> Self {
         let mut bytes = serde_json::to_vec(value).unwrap_or_default();
         bytes.push(b'\n');
@@ -94,6 +101,30 @@ impl Answer {
         *response.headers_mut() = self.headers;
         response
     }
+}
+
+/// The entity tag of content: its digest in quotes. Written once for all that
+/// asks for it, because that takes longer than most of the rest of an answer.
+pub(crate) struct EntityTag {
+    quoted: String,
+}
+
+impl EntityTag {
+    pub(crate) fn of(digest: &Digest) -> Self {
+        let (algorithm, hex) = (digest.algorithm().as_str(), digest.hex());
+        // Not formatted: a text that grows piece by piece is moved at each.
+        Self { quoted: ["\"", algorithm, ":", &hex, "\""].concat() }
+    }
+
+    /// The digest, as conditions name it.
+    pub(crate) fn digest(&self) -> &str {
+        self.quoted.trim_matches('"')
+    }
+}
+
+/// A header value that shares its bytes with another.
+fn shared(bytes: Bytes) -> HeaderValue {
+    HeaderValue::from_maybe_shared(bytes).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// A header value; one that cannot be is left empty rather than failing a request.

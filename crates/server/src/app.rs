@@ -310,7 +310,8 @@ impl App {
             (Probe::Ready, Readiness::Ready) => (!self.health.is_failing(), "ok".to_owned()),
         };
         let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        Answer::status(status).json(&json!({ "status": text, "failing": self.health.failing() }))
+        let (failing, notes) = (self.health.failing(), self.health.notes());
+        Answer::status(status).json(&json!({ "status": text, "failing": failing, "notes": notes }))
     }
 
     fn not_ready(&self) -> Failure {

@@ -1,5 +1,7 @@
 //! One request on its way through the handlers.
 
+use std::net::IpAddr;
+
 use http::{HeaderMap, Method};
 use oci::{ErrorCode, RepositoryName};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -67,6 +69,11 @@ impl Call<'_> {
                 }
             }
         }
+    }
+
+    /// From where the client asks, as far as it is known.
+    pub(crate) fn client(&self) -> Option<IpAddr> {
+        origin_of(self.headers, self.peer, self.settings).client.map(|client| client.ip())
     }
 
     pub(crate) fn upload_url(&self, repository: &RepositoryName, id: &UploadId) -> String {

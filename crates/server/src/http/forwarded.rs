@@ -1,7 +1,7 @@
 //! What proxies say about the client, believed only from trusted proxies.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use http::HeaderMap;
@@ -73,13 +73,42 @@ impl Serialize for Network {
 pub(crate) struct Origin {
     pub scheme: String,
     pub authority: Option<String>,
-    pub client: Option<IpAddr>,
+    /// `None` for a local socket whose proxy says nothing.
+    pub client: Option<ClientAddress>,
+}
+
+/// Who sent a request, written as the original's log does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClientAddress {
+    /// The other end of the connection: `192.0.2.1:40000`.
+    Connected(SocketAddr),
+    /// An address that a trusted proxy names, which has no port: `192.0.2.1`.
+    Told(IpAddr),
+}
+
+impl ClientAddress {
+    /// Without the port.
+    pub(crate) fn ip(&self) -> IpAddr {
+        match self {
+            Self::Connected(address) => address.ip(),
+            Self::Told(address) => *address,
+        }
+    }
+}
+
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected(address) => address.fmt(f),
+            Self::Told(address) => address.fmt(f),
+        }
+    }
 }
 
 /// Reads the headers of a request that came over `peer`.
 pub(crate) fn origin(
     headers: &HeaderMap,
-    peer: Option<IpAddr>,
+    peer: Option<SocketAddr>,
     tls: bool,
     trusted: &[Network],
 ) -> Origin {
@@ -87,10 +116,10 @@ pub(crate) fn origin(
     let mut origin = Origin {
         scheme: if tls { "https".into() } else { "http".into() },
         authority: text(HOST.as_str()).map(str::to_owned),
-        client: peer,
+        client: peer.map(ClientAddress::Connected),
     };
     // A peer without an address is a local socket, which only a local proxy uses.
-    if !peer.is_none_or(|peer| trusted.iter().any(|network| network.contains(peer))) {
+    if !peer.is_none_or(|peer| trusted.iter().any(|network| network.contains(peer.ip()))) {
         return origin;
     }
     if let Some(scheme) = forwarded(headers, "proto").or_else(|| first(text("x-forwarded-proto")))
@@ -102,8 +131,10 @@ pub(crate) fn origin(
     if let Some(host) = host.filter(|host| is_host(host)) {
         origin.authority = Some(host);
     }
-    let client = first(text("x-forwarded-for")).or_else(|| first(text("x-real-ip")));
-    origin.client = client.and_then(|client| client.parse().ok()).or(peer);
+    // As the original: what is no address is as good as not said.
+    let told = |name| first(text(name)).and_then(|client| client.parse().ok());
+    let told = told("x-forwarded-for").or_else(|| told("x-real-ip")).map(ClientAddress::Told);
+    origin.client = told.or(origin.client);
     origin
 }
 
@@ -172,11 +203,34 @@ mod tests {
             ("x-forwarded-proto", "https"),
             ("x-forwarded-for", "9.9.9.9"),
         ]);
-        let peer: IpAddr = "192.0.2.1".parse().unwrap();
+        let peer: SocketAddr = "192.0.2.1:40000".parse().unwrap();
         let seen = origin(&sent, Some(peer), false, &["10.0.0.0/8".parse().unwrap()]);
-        assert_eq!((seen.scheme.as_str(), seen.client), ("http", Some(peer)));
+        assert_eq!(
+            (seen.scheme.as_str(), seen.client),
+            ("http", Some(ClientAddress::Connected(peer)))
+        );
         let seen = origin(&sent, Some(peer), false, &["192.0.2.0/24".parse().unwrap()]);
-        assert_eq!((seen.scheme.as_str(), seen.client), ("https", "9.9.9.9".parse().ok()));
+        let told = ClientAddress::Told("9.9.9.9".parse().unwrap());
+        assert_eq!((seen.scheme.as_str(), seen.client), ("https", Some(told)));
+    }
+
+    #[test]
+    fn clients_are_written_as_the_original_writes_them() {
+        let peer: SocketAddr = "[2001:db8::7]:40000".parse().unwrap();
+        for (name, value, written) in [
+            ("x-forwarded-for", "9.9.9.9, 1.1.1.1", "9.9.9.9"),
+            ("x-forwarded-for", "2001:db8::1", "2001:db8::1"),
+            ("x-real-ip", "8.8.8.8", "8.8.8.8"),
+            ("x-forwarded-for", "junk", "[2001:db8::7]:40000"),
+            ("x-forwarded-for", "9.9.9.9:77", "[2001:db8::7]:40000"),
+        ] {
+            let sent = headers(&[(name, value)]);
+            let seen = origin(&sent, Some(peer), false, &["::/0".parse().unwrap()]);
+            assert_eq!(seen.client.unwrap().to_string(), written, "{name}: {value}");
+        }
+        let both = headers(&[("x-forwarded-for", "junk"), ("x-real-ip", "8.8.8.8")]);
+        let seen = origin(&both, Some(peer), false, &["::/0".parse().unwrap()]);
+        assert_eq!(seen.client.unwrap().to_string(), "8.8.8.8");
     }
 
     #[test]
@@ -185,7 +239,7 @@ mod tests {
             ("forwarded", "for=1.2.3.4;proto=https;host=\"pub.example\", for=x"),
             ("x-forwarded-host", "other.example"),
         ]);
-        let peer: IpAddr = "127.0.0.1".parse().unwrap();
+        let peer: SocketAddr = "127.0.0.1:40000".parse().unwrap();
         let seen = origin(&sent, Some(peer), false, &["127.0.0.0/8".parse().unwrap()]);
         assert_eq!(seen.scheme, "https");
         assert_eq!(seen.authority.as_deref(), Some("pub.example"));

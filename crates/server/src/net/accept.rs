@@ -110,7 +110,7 @@ pub(crate) async fn accept_loop<H: Handler>(listener: Listener, connections: Arc
 async fn next<H: Handler>(
     listener: &Listener,
     connections: &Connections<H>,
-) -> std::io::Result<(Socket, Option<std::net::IpAddr>, OwnedSemaphorePermit)> {
+) -> std::io::Result<(Socket, Option<std::net::SocketAddr>, OwnedSemaphorePermit)> {
     let slot = connections.slots.clone().acquire_owned().await.map_err(std::io::Error::other)?;
     let (socket, address) = listener.accept().await?;
     Ok((socket, address, slot))
@@ -119,7 +119,7 @@ async fn next<H: Handler>(
 async fn serve<H: Handler>(
     connections: Arc<Connections<H>>,
     socket: Socket,
-    address: Option<std::net::IpAddr>,
+    address: Option<std::net::SocketAddr>,
     slot: OwnedSemaphorePermit,
 ) {
     let _slot = slot;
@@ -140,7 +140,7 @@ async fn serve_tls<H: Handler>(
     connections: &Arc<Connections<H>>,
     tls: &TlsSource,
     socket: Socket,
-    address: Option<std::net::IpAddr>,
+    address: Option<std::net::SocketAddr>,
 ) {
     let handshake = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(socket));
     match handshake.await {
@@ -161,7 +161,7 @@ async fn serve_tls<H: Handler>(
 async fn serve_clear<H: Handler>(
     connections: &Arc<Connections<H>>,
     socket: Socket,
-    address: Option<std::net::IpAddr>,
+    address: Option<std::net::SocketAddr>,
 ) {
     let peer = Peer { address, tls: false };
     if connections.settings.h2c && begins_http2(&socket, connections.settings.idle_timeout).await {

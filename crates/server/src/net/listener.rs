@@ -1,7 +1,7 @@
 //! TCP and local sockets behind one type.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -22,7 +22,7 @@ pub enum Listener {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer {
     /// `None` for a local socket.
-    pub address: Option<IpAddr>,
+    pub address: Option<SocketAddr>,
     /// Whether the connection is encrypted.
     pub tls: bool,
 }
@@ -52,12 +52,13 @@ impl Listener {
         }
     }
 
-    pub(crate) async fn accept(&self) -> io::Result<(Socket, Option<IpAddr>)> {
+    pub(crate) async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
         match self {
             Self::Tcp(tcp) => {
                 let (stream, peer) = tcp.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok((Socket::Tcp(stream), Some(peer.ip().to_canonical())))
+                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+                Ok((Socket::Tcp(stream), Some(peer)))
             }
             Self::Unix(unix) => Ok((Socket::Unix(unix.accept().await?.0), None)),
         }

@@ -20,6 +20,7 @@ pub enum Readiness {
 pub struct Health {
     readiness: RwLock<Readiness>,
     failing: RwLock<BTreeMap<String, String>>,
+    notes: RwLock<BTreeMap<String, String>>,
 }
 
 impl Health {
@@ -28,6 +29,7 @@ impl Health {
         Self {
             readiness: RwLock::new(Readiness::Starting(text.into())),
             failing: RwLock::default(),
+            notes: RwLock::default(),
         }
     }
 
@@ -49,6 +51,22 @@ impl Health {
     /// Notes that a check passes.
     pub fn pass(&self, check: &str) {
         self.failing.write().remove(check);
+    }
+
+    /// Notes something that an operator should see but that takes nothing out of
+    /// service.
+    pub fn note(&self, subject: &str, text: impl Into<String>) {
+        self.notes.write().insert(subject.to_owned(), text.into());
+    }
+
+    /// Takes a note back.
+    pub fn unnote(&self, subject: &str) {
+        self.notes.write().remove(subject);
+    }
+
+    /// What an operator should see.
+    pub fn notes(&self) -> BTreeMap<String, String> {
+        self.notes.read().clone()
     }
 
     /// Failing checks and why they fail.

@@ -2,11 +2,11 @@
 //!
 //! Field names are the original's: people parse them.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::http::body::Witness;
+use crate::http::forwarded::ClientAddress;
 use crate::net::Busy;
 use crate::ops::metrics::{InFlight, Metrics, Seen};
 use store::Clock;
@@ -34,7 +34,7 @@ pub(crate) struct Line {
     pub method: String,
     pub uri: String,
     pub host: String,
-    pub remote: Option<IpAddr>,
+    pub remote: Option<ClientAddress>,
     pub user_agent: String,
     pub referer: String,
     pub user: Option<String>,
@@ -58,7 +58,7 @@ impl Witness for Journal {
 
 impl Line {
     fn write(&self, seen: &Seen, complete: bool) {
-        let remote = self.remote.map(|ip| ip.to_string()).unwrap_or_default();
+        let remote = self.remote.map(|client| client.to_string()).unwrap_or_default();
         let user = self.user.as_deref().unwrap_or("");
         let took = format!("{:?}", seen.took);
         let (code, message, cause) = match &self.error {

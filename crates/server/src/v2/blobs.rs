@@ -1,16 +1,14 @@
 //! `/v2/<name>/blobs/<digest>`.
 
-use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, LOCATION, RANGE,
-};
+use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
 use http::{HeaderValue, StatusCode};
 use oci::{ByteRange, ByteRanges, Digest, DigestError, ErrorCode, RangeOutcome};
 use registry::access::{Delete, Pull};
 use registry::{Blob, Granted, Registry};
-use store::{BlobRead, ByteStream};
+use store::{AddressRequest, ByteStream};
 
 use super::manifests::broken_digest;
-use crate::answer::Answer;
+use crate::answer::{Answer, EntityTag};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::http::condition::{Condition, range_applies, weigh};
@@ -24,27 +22,36 @@ pub(crate) async fn get(
     digest: &Result<Digest, DigestError>,
 ) -> Result<Answer, Failure> {
     let digest = digest.as_ref().map_err(|error| broken_digest(error, ErrorCode::BlobUnknown))?;
-    // A HEAD asks for no content, so none is looked at.
-    let found = match call.is_head() {
+    // A HEAD asks for no content, so none is looked at unless it may have to be
+    // answered elsewhere.
+    let mut found = match call.is_head() && !registry.sends_away() {
         true => Found { size: registry.blob_size(granted, digest).await?, blob: None },
         false => {
             let blob = registry.blob(granted, digest).await?;
             Found { size: blob.size, blob: Some(blob) }
         }
     };
-    let etag = digest.to_string();
-    let answer = match weigh(call.headers, &etag) {
+    let tag = EntityTag::of(digest);
+    let condition = weigh(call.headers, tag.digest());
+    if condition == Condition::Proceed
+        && let Some(url) = address(registry, call, &found).await?
+    {
+        return Ok(redirect(&url).digest(digest));
+    }
+    if call.is_head() {
+        found.blob = None;
+    }
+    let answer = match condition {
         Condition::Failed => return Err(Failure::precondition()),
         Condition::NotModified => Answer::status(StatusCode::NOT_MODIFIED),
-        Condition::Proceed => match wanted(call, found.size, &etag)? {
+        Condition::Proceed => match wanted(call, found.size, tag.digest())? {
             Wanted::Whole => whole(registry, &found).await?,
             Wanted::Part(range) => part(registry, &found, range).await?,
             Wanted::Parts(ranges) => parts(registry, &found, &ranges).await?,
         },
     };
     Ok(answer
-        .digest(digest)
-        .text(ETAG, format!("\"{etag}\""))
+        .entity(tag)
         .set(ACCEPT_RANGES, HeaderValue::from_static("bytes"))
         .set(CACHE_CONTROL, HeaderValue::from_static("max-age=31536000")))
 }
@@ -93,10 +100,7 @@ const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-st
 async fn whole(registry: &Registry, found: &Found) -> Result<Answer, Failure> {
     let answer = Answer::ok().set(CONTENT_TYPE, OCTET_STREAM);
     let Some(blob) = &found.blob else { return Ok(answer.length_only(found.size)) };
-    match registry.read_blob(blob, None).await? {
-        BlobRead::Stream(stream) => Ok(answer.stream(stream, Some(blob.size))),
-        BlobRead::Redirect(url) => Ok(redirect(&url)),
-    }
+    Ok(answer.stream(registry.read_blob(blob, None).await?, Some(blob.size)))
 }
 
 async fn part(registry: &Registry, found: &Found, range: ByteRange) -> Result<Answer, Failure> {
@@ -105,10 +109,8 @@ async fn part(registry: &Registry, found: &Found, range: ByteRange) -> Result<An
         .set(CONTENT_TYPE, OCTET_STREAM)
         .text(CONTENT_RANGE, format!("bytes {start}-{end_inclusive}/{}", found.size));
     let Some(blob) = &found.blob else { return Ok(answer.length_only(range.length())) };
-    match registry.read_blob(blob, Some(range)).await? {
-        BlobRead::Stream(stream) => Ok(answer.stream(stream, Some(range.length()))),
-        BlobRead::Redirect(url) => Ok(redirect(&url)),
-    }
+    let stream = registry.read_blob(blob, Some(range)).await?;
+    Ok(answer.stream(stream, Some(range.length())))
 }
 
 async fn parts(
@@ -122,14 +124,28 @@ async fn parts(
     let Some(blob) = &found.blob else { return Ok(answer.length_only(length)) };
     let mut streams: Vec<(ByteRange, ByteStream)> = Vec::with_capacity(ranges.len());
     for range in ranges {
-        match registry.read_blob(blob, Some(*range)).await? {
-            BlobRead::Stream(stream) => streams.push((*range, stream)),
-            BlobRead::Redirect(url) => return Ok(redirect(&url)),
-        }
+        streams.push((*range, registry.read_blob(blob, Some(*range)).await?));
     }
     Ok(answer.stream(Box::pin(Multipart::new(streams, found.size)), Some(length)))
 }
 
+/// Where the client is to fetch the blob, if not here. A range goes with it:
+/// the client asks for it again there. The address is good for moments only, so
+/// nothing may keep the answer.
+async fn address(
+    registry: &Registry,
+    call: &Call<'_>,
+    found: &Found,
+) -> Result<Option<String>, Failure> {
+    let Some(blob) = found.blob.as_ref().filter(|_| registry.sends_away()) else {
+        return Ok(None);
+    };
+    let request = AddressRequest { head: call.is_head(), client: call.client() };
+    Ok(registry.blob_address(blob, request).await?)
+}
+
 fn redirect(url: &str) -> Answer {
-    Answer::status(StatusCode::TEMPORARY_REDIRECT).text(LOCATION, url)
+    Answer::status(StatusCode::TEMPORARY_REDIRECT)
+        .text(LOCATION, url)
+        .set(CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }

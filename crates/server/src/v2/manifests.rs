@@ -1,12 +1,12 @@
 //! `/v2/<name>/manifests/<reference>`.
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, StatusCode};
 use oci::{ErrorCode, MediaType, Reference, ReferenceError, Tag};
 use registry::access::{Delete, Pull, Push};
 use registry::{Error, Granted, Registry};
 
-use crate::answer::{Answer, OCI_SUBJECT, OCI_TAG};
+use crate::answer::{Answer, EntityTag, OCI_SUBJECT, OCI_TAG};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::http::condition::{Condition, weigh};
@@ -25,9 +25,8 @@ pub(crate) async fn get(
 ) -> Result<Answer, Failure> {
     let reference = reference.as_ref().map_err(unreadable)?;
     let manifest = registry.manifest(granted, reference).await?;
-    let digest = manifest.digest.to_string();
-    let etag = format!("\"{digest}\"");
-    let answer = match weigh(call.headers, &digest) {
+    let tag = EntityTag::of(&manifest.digest);
+    let answer = match weigh(call.headers, tag.digest()) {
         Condition::Failed => return Err(Failure::precondition()),
         Condition::NotModified => Answer::status(StatusCode::NOT_MODIFIED),
         Condition::Proceed => {
@@ -37,7 +36,7 @@ pub(crate) async fn get(
             Answer::ok().text(CONTENT_TYPE, manifest.media_type.as_str()).full(manifest.bytes)
         }
     };
-    let answer = answer.digest(&manifest.digest).text(ETAG, etag);
+    let answer = answer.entity(tag);
     Ok(match reference {
         // A digest means the same bytes for ever; a tag may move at any time.
         Reference::Digest(_) => {

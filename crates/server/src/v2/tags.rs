@@ -11,7 +11,6 @@ use http::header::{CONTENT_TYPE, LINK};
 use oci::Tag;
 use registry::access::Pull;
 use registry::{Granted, Registry};
-use serde::Serialize;
 use store::StoreError;
 use tokio::sync::mpsc;
 
@@ -21,12 +20,6 @@ use crate::failure::Failure;
 
 /// Tags read from the store at once when a whole list is streamed.
 const BATCH: usize = 1000;
-
-#[derive(Serialize)]
-struct TagPage<'a> {
-    name: &'a str,
-    tags: &'a [Tag],
-}
 
 /// A page of tags, or without `n` all of them.
 pub(crate) async fn get(
@@ -39,7 +32,7 @@ pub(crate) async fn get(
     let name = granted.repository().as_str();
     match n {
         Some(n) => {
-            let answer = Answer::ok().json(&TagPage { name, tags: &list.tags });
+            let answer = page(name, &list.tags);
             Ok(match list.tags.last().filter(|_| list.more) {
                 Some(last) => answer.text(
                     LINK,
@@ -48,9 +41,19 @@ pub(crate) async fn get(
                 None => answer,
             })
         }
-        None if !list.more => Ok(Answer::ok().json(&TagPage { name, tags: &list.tags })),
+        None if !list.more => Ok(page(name, &list.tags)),
         None => Ok(stream(registry.clone(), granted, list.tags)),
     }
+}
+
+fn page(name: &str, tags: &[Tag]) -> Answer {
+    let mut listing = Listing::new(name);
+    listing.add(tags);
+    json().full(listing.end())
+}
+
+fn json() -> Answer {
+    Answer::ok().set(CONTENT_TYPE, HeaderValue::from_static("application/json"))
 }
 
 /// All tags, batch by batch, so that memory does not grow with their number.
@@ -61,9 +64,7 @@ fn stream(registry: Arc<Registry>, granted: Granted<Pull>, first: Vec<Tag>) -> A
             let _ = sender.send(Err(error)).await;
         }
     });
-    Answer::ok()
-        .set(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-        .stream(Box::pin(Chunks(receiver)), None)
+    json().stream(Box::pin(Chunks(receiver)), None)
 }
 
 async fn send_all(
@@ -72,17 +73,11 @@ async fn send_all(
     mut tags: Vec<Tag>,
     sender: &mpsc::Sender<Result<Bytes, StoreError>>,
 ) -> Result<(), StoreError> {
-    let mut text = format!("{{\"name\":\"{}\",\"tags\":[", granted.repository());
-    let mut first = true;
+    let mut listing = Listing::new(granted.repository().as_str());
     loop {
-        for tag in &tags {
-            // Tags hold no character that JSON escapes.
-            text.push_str(if std::mem::take(&mut first) { "\"" } else { ",\"" });
-            text.push_str(tag.as_str());
-            text.push('"');
-        }
+        listing.add(&tags);
         let Some(last) = tags.last().map(|tag| tag.as_str().to_owned()) else { break };
-        if sender.send(Ok(Bytes::from(std::mem::take(&mut text)))).await.is_err() {
+        if sender.send(Ok(listing.take())).await.is_err() {
             return Ok(());
         }
         match registry.tags(granted, Some(last), BATCH).await {
@@ -91,9 +86,40 @@ async fn send_all(
             Err(error) => return Err(StoreError::Failed(error.to_string())),
         }
     }
-    text.push_str("]}\n");
-    let _ = sender.send(Ok(Bytes::from(text))).await;
+    let _ = sender.send(Ok(listing.end())).await;
     Ok(())
+}
+
+/// The JSON of a list in the making. It is put together by hand because names
+/// and tags hold no character that JSON escapes.
+struct Listing {
+    text: String,
+    first: bool,
+}
+
+impl Listing {
+    fn new(name: &str) -> Self {
+        Self { text: format!("{{\"name\":\"{name}\",\"tags\":["), first: true }
+    }
+
+    fn add(&mut self, tags: &[Tag]) {
+        self.text.reserve(tags.iter().map(|tag| tag.as_str().len() + 3).sum::<usize>() + 3);
+        for tag in tags {
+            self.text.push_str(if std::mem::take(&mut self.first) { "\"" } else { ",\"" });
+            self.text.push_str(tag.as_str());
+            self.text.push('"');
+        }
+    }
+
+    /// What is written so far.
+    fn take(&mut self) -> Bytes {
+        Bytes::from(std::mem::take(&mut self.text))
+    }
+
+    fn end(mut self) -> Bytes {
+        self.text.push_str("]}\n");
+        self.take()
+    }
 }
 
 struct Chunks(mpsc::Receiver<Result<Bytes, StoreError>>);

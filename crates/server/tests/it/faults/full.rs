@@ -12,7 +12,7 @@ const WRITES: [&str; 9] = [
     "publish_blob",
     "put_manifest",
     "mount_blob",
-    "save_uploads",
+    "save_upload",
 ];
 
 #[tokio::test]

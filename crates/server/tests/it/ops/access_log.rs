@@ -87,7 +87,6 @@ async fn a_request_leaves_one_line_with_the_names_of_the_original() {
         ("http.request.host", "registry.test"),
         ("http.request.useragent", "docker/28 \"x\""),
         ("http.request.referer", "http://from.example/"),
-        ("http.request.remoteaddr", "127.0.0.1"),
         ("http.response.status", "200"),
         ("http.response.contenttype", index.media_type),
         ("vars.name", "logged/one"),
@@ -100,7 +99,22 @@ async fn a_request_leaves_one_line_with_the_names_of_the_original() {
     }
     assert_eq!(line["http.response.written"], index.bytes.len().to_string());
     assert_eq!(line["http.request.id"].len(), 16);
+    let (ip, port) = line["http.request.remoteaddr"].rsplit_once(':').unwrap();
+    assert_eq!(ip, "127.0.0.1");
+    assert!(port.parse::<u16>().is_ok_and(|port| port != registry.address().port()), "{port}");
     assert!(line.contains_key("http.response.duration"));
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_the_log_names_the_client_without_a_port() {
+    listen();
+    let trusting = |options: &mut testkit::Options| {
+        options.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    };
+    let registry = TestRegistry::builder().set(trusting).start().await;
+    let uri = "/v2/logged/proxied/tags/list";
+    assert_eq!(ask(&registry.client(), uri).await, 404);
+    assert_eq!(line(uri).await["http.request.remoteaddr"], "203.0.113.9");
 }
 
 #[tokio::test]
