@@ -10,6 +10,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+/// Our own name.
+const OWN: &str = "berth";
+/// The original's name.
+const ORIGINAL: &str = "registry";
+/// The name of the script in the original's image.
+const SCRIPT: &str = "entrypoint.sh";
+
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) enum Invocation {
@@ -17,6 +24,13 @@ pub(crate) enum Invocation {
     Command(Command),
     /// Another program, with its arguments.
     Execute(Vec<OsString>),
+    /// Nothing but words on standard error.
+    Words {
+        /// What is said.
+        text: String,
+        /// The exit status.
+        status: u8,
+    },
 }
 
 /// A container registry: docker's registry:2 and :3, faster and safer.
@@ -39,7 +53,7 @@ pub(crate) enum Command {
     #[command(name = "garbage-collect")]
     GarbageCollect(GarbageCollect),
     /// Take over, or merge, a storage directory that the original wrote.
-    Import(ConfigPath),
+    Import(Import),
     /// Write the storage directory so that the original can serve it.
     Export(ConfigPath),
     /// Look at the configuration.
@@ -52,7 +66,7 @@ pub(crate) enum Command {
     /// Make a line for an htpasswd file, as Apache's `htpasswd -Bbn` does.
     Htpasswd(Htpasswd),
     /// Print a completion script for a shell.
-    #[command(alias = "completion")]
+    #[command(visible_alias = "completion")]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
@@ -81,6 +95,16 @@ pub(crate) struct GarbageCollect {
     /// Say nothing but errors.
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) at: ConfigPath,
+}
+
+/// How to import.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// End when links and manifests are taken over: leave the re-hashing of blobs to the server.
+    #[arg(long)]
+    pub(crate) no_verify: bool,
     #[command(flatten)]
     pub(crate) at: ConfigPath,
 }
@@ -121,21 +145,50 @@ pub(crate) struct Htpasswd {
 }
 
 /// Reads the command line; the error says what is wrong and how to exit.
-pub(crate) fn read(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> {
-    let name = arguments.first().map(|first| file_name(first)).unwrap_or_default();
-    if name == "entrypoint.sh" {
-        return entrypoint(arguments);
+/// `configured` is true if `REGISTRY_CONFIGURATION_PATH` names a file.
+pub(crate) fn read(arguments: Vec<OsString>, configured: bool) -> Result<Invocation, clap::Error> {
+    match arguments.first().map(|first| file_name(first)).as_deref() {
+        Some(SCRIPT) => entrypoint(arguments, configured),
+        Some(ORIGINAL) => registry(arguments, configured),
+        _ => parse(OWN, arguments).map(Invocation::Command),
     }
-    parse(&name, arguments).map(Invocation::Command)
+}
+
+/// What the original says to nothing, and to a command that needs a configuration and was given
+/// none. Everything else it does under our rules.
+fn registry(arguments: Vec<OsString>, configured: bool) -> Result<Invocation, clap::Error> {
+    if arguments.len() <= 1 {
+        let text = definition(ORIGINAL).render_help().to_string();
+        return Ok(Invocation::Words { text, status: 0 });
+    }
+    let command = parse(ORIGINAL, arguments)?;
+    match &command {
+        Command::Serve(ConfigPath { config: None }) if !configured => Ok(unspecified("serve")),
+        Command::GarbageCollect(GarbageCollect { at: ConfigPath { config: None }, .. })
+            if !configured =>
+        {
+            Ok(unspecified("garbage-collect"))
+        }
+        _ => Ok(Invocation::Command(command)),
+    }
+}
+
+fn unspecified(command: &str) -> Invocation {
+    let text = format!(
+        "configuration error: configuration path unspecified; \
+         name a file or set REGISTRY_CONFIGURATION_PATH\n\
+         Usage:\n  {ORIGINAL} {command} <config> [flags]\n"
+    );
+    Invocation::Words { text, status: 1 }
 }
 
 /// The rules of the original image's script.
-fn entrypoint(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> {
+fn entrypoint(arguments: Vec<OsString>, configured: bool) -> Result<Invocation, clap::Error> {
     let rest: Vec<OsString> = arguments.into_iter().skip(1).collect();
     let first = rest.first().map(|first| first.to_string_lossy().into_owned()).unwrap_or_default();
     let registry = |rest: Vec<OsString>| {
-        let arguments = std::iter::once(OsString::from("registry")).chain(rest).collect();
-        parse("registry", arguments).map(Invocation::Command)
+        let arguments = std::iter::once(OsString::from(ORIGINAL)).chain(rest).collect();
+        registry(arguments, configured)
     };
     if first.ends_with(".yml") || first.ends_with(".yaml") {
         registry(std::iter::once(OsString::from("serve")).chain(rest).collect())
@@ -148,15 +201,13 @@ fn entrypoint(arguments: Vec<OsString>) -> Result<Invocation, clap::Error> {
     }
 }
 
-fn parse(name: &str, arguments: Vec<OsString>) -> Result<Command, clap::Error> {
-    let own = if name == "registry" { "registry" } else { "berth" };
-    let matches = Berth::command().name(own).try_get_matches_from(arguments)?;
+fn parse(name: &'static str, arguments: Vec<OsString>) -> Result<Command, clap::Error> {
+    let matches = definition(name).try_get_matches_from(arguments)?;
     let parsed = Berth::from_arg_matches(&matches)?;
     match parsed.command {
         Some(command) => Ok(command),
         None if parsed.version => Ok(Command::Version),
-        None => Err(Berth::command()
-            .name(own)
+        None => Err(definition(name)
             .error(clap::error::ErrorKind::MissingSubcommand, "a command is needed; see --help")),
     }
 }
@@ -164,16 +215,21 @@ fn parse(name: &str, arguments: Vec<OsString>) -> Result<Command, clap::Error> {
 /// What this program is called now: the script of the original image calls `registry`.
 pub(crate) fn own_name() -> String {
     let called = std::env::args_os().next().unwrap_or_else(|| "berth".into());
-    if file_name(&called) == "entrypoint.sh" {
-        "registry".to_owned()
+    if file_name(&called) == SCRIPT {
+        ORIGINAL.to_owned()
     } else {
         called.to_string_lossy().into_owned()
     }
 }
 
-/// The definition, for completions.
-pub(crate) fn definition() -> clap::Command {
-    Berth::command()
+/// The program that completions are for: the one that is asked.
+pub(crate) fn completed_name() -> &'static str {
+    if file_name(OsStr::new(&own_name())) == ORIGINAL { ORIGINAL } else { OWN }
+}
+
+/// The definition under a name, for help and completions.
+pub(crate) fn definition(name: &'static str) -> clap::Command {
+    Berth::command().name(name).bin_name(name)
 }
 
 fn file_name(path: &OsStr) -> String {
@@ -185,12 +241,12 @@ mod tests {
     use super::*;
 
     fn reads(arguments: &[&str]) -> Result<Invocation, clap::Error> {
-        read(arguments.iter().map(OsString::from).collect())
+        read(arguments.iter().map(OsString::from).collect(), false)
     }
 
     #[test]
     fn the_definition_is_sound() {
-        definition().debug_assert();
+        definition(OWN).debug_assert();
     }
 
     #[test]

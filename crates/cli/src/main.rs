@@ -16,9 +16,14 @@ use args::Invocation;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    match args::read(arguments) {
+    let path = std::env::var_os("REGISTRY_CONFIGURATION_PATH");
+    match args::read(arguments, path.is_some_and(|path| !path.is_empty())) {
         Ok(Invocation::Command(command)) => commands::run(command),
         Ok(Invocation::Execute(program)) => commands::execute(program),
+        Ok(Invocation::Words { text, status }) => {
+            commands::complain(text.trim_end());
+            ExitCode::from(status)
+        }
         Err(error) => error.exit(),
     }
 }

@@ -1,58 +1,31 @@
 //! The one page where everything meets: settings become parts, parts become a
 //! registry.
 
+mod bucket;
+mod home;
+mod metadata;
+mod stores;
+
 use std::sync::Arc;
 
-use blobstore::{Files, FilesOptions};
 use http::{HeaderName, HeaderValue};
-use metastore::{OpenOptions, Sqlite};
 use registry::access::{Access, Authenticator, Open, SignedIn};
 use registry::rules::{IndexPlatforms, ManifestRules, Platform, SparseRule, UrlRules};
 use registry::{Parts, Registry, RepositoryPattern, UploadKey};
 use server::{App, BaseUrl, Health, Htpasswd, Metrics, Nobody, TlsSettings};
-use store::{Clock, OsRandom, Random, SettingsStore, StoreError, SystemClock};
-use workers::tree::FileTree;
+use store::StoreError;
 
 use crate::config::auth::Auth;
+use crate::config::berth::redirect::RedirectWhen;
 use crate::config::tls::{ClientAuth, MinimumTls, Tls};
 use crate::config::validation::Platforms;
 use crate::config::{Config, Locations};
-use crate::process::lock::own_directory;
+
+pub(crate) use home::home;
+pub(crate) use stores::{Stores, World, open_stores};
 
 /// The setting under which the key of upload ids is kept.
 const UPLOAD_KEY: &str = "upload-key";
-
-/// Where a registry keeps everything, and the world around it.
-#[derive(Clone)]
-pub(crate) struct Stores {
-    pub(crate) metadata: Arc<Sqlite>,
-    pub(crate) blobs: Arc<Files>,
-    pub(crate) tree: Arc<FileTree>,
-    pub(crate) world: World,
-}
-
-/// Time and chance.
-#[derive(Clone)]
-pub(crate) struct World {
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) random: Arc<dyn Random>,
-}
-
-impl World {
-    /// The real one.
-    pub(crate) fn real() -> Self {
-        Self { clock: Arc::new(SystemClock::new()), random: Arc::new(OsRandom) }
-    }
-}
-
-/// Opens the stores; the caller holds the lock.
-pub(crate) fn open_stores(config: &Config, world: World) -> Result<Stores, StoreError> {
-    let root = &config.storage.filesystem.root_directory;
-    let options = OpenOptions { path: own_directory(root), synchronous_off: false };
-    let metadata = Sqlite::open(options)?;
-    let blobs = Files::open(FilesOptions::new(root))?;
-    Ok(Stores { metadata, blobs, tree: Arc::new(FileTree::new(root)), world })
-}
 
 /// A registry over the stores.
 pub(crate) async fn registry(config: &Config, stores: &Stores) -> Result<Registry, StoreError> {
@@ -71,16 +44,19 @@ pub(crate) async fn registry(config: &Config, stores: &Stores) -> Result<Registr
             UploadKey::new(&stores.metadata.setting_or_insert(UPLOAD_KEY, fresh).await?)
         }
     };
-    let settings = registry_settings(config).map_err(StoreError::Failed)?;
+    let settings = registry_settings(config, stores.shared).map_err(StoreError::Failed)?;
     Ok(Registry::new(parts, settings, key))
 }
 
-fn registry_settings(config: &Config) -> Result<registry::Settings, String> {
+fn registry_settings(config: &Config, shared: bool) -> Result<registry::Settings, String> {
     Ok(registry::Settings {
         manifest_max_bytes: config.berth.manifest_max_bytes,
         delete_enabled: config.storage.delete.enabled,
         manifest_rules: manifest_rules(config)?,
         checkpoint_every_bytes: config.berth.upload.checkpoint_bytes,
+        shared,
+        sends_away: config.storage.root_directory().is_none()
+            && config.berth.redirect.enabled != RedirectWhen::Never,
         ..registry::Settings::default()
     })
 }

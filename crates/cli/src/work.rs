@@ -1,10 +1,17 @@
 //! Work that runs in whichever process owns the store: the server, on behalf
 //! of a command beside it, or the command itself.
 
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use indicatif::BinaryBytes;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 use workers::collect::{self, Collect, CollectOptions};
 use workers::export::{self, Export};
 use workers::import::{self, Import};
+use workers::verify::{self, Verify};
 use workers::{Observer, Shutdown, WorkError};
 
 use crate::wire::Stores;
@@ -24,6 +31,39 @@ pub(crate) enum Work {
     Import,
     /// `berth export`.
     Export,
+}
+
+impl Work {
+    /// As its command is called.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::GarbageCollect { .. } => "garbage-collect",
+            Self::Import => "import",
+            Self::Export => "export",
+        }
+    }
+}
+
+/// What phase two of an import has left to do in a running server: those who add to it, the duty
+/// that works it off, and the metrics share this.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    /// Calls the duty.
+    pub(crate) call: Arc<Notify>,
+    /// Blobs and bytes; `None` until somebody has counted.
+    left: Mutex<Option<(u64, u64)>>,
+}
+
+impl Backlog {
+    /// So many blobs and bytes are left.
+    pub(crate) fn note(&self, left: (u64, u64)) {
+        *self.left.lock() = Some(left);
+    }
+
+    /// Blobs and bytes that are left; `None` if nobody has counted yet.
+    pub(crate) fn left(&self) -> Option<(u64, u64)> {
+        *self.left.lock()
+    }
 }
 
 /// Does it; the last line of the answer sums it up.
@@ -69,6 +109,41 @@ pub(crate) async fn perform(
                 report.findings.total()
             ))
         }
+    }
+}
+
+/// Hashes what was imported, as fast as it goes: phase two of an import.
+pub(crate) async fn rehash(
+    stores: &Stores,
+    observer: &dyn Observer,
+    shutdown: &Shutdown,
+) -> Result<String, WorkError> {
+    let report = verify::run(&verification(stores, None), observer, shutdown).await?;
+    Ok(format!(
+        "re-hashed {} blobs ({}); {} findings",
+        report.verified + report.findings.total(),
+        BinaryBytes(report.bytes),
+        report.findings.total()
+    ))
+}
+
+/// What waits for phase two, in words; `None` if nothing does.
+pub(crate) async fn unverified(stores: &Stores) -> Result<Option<String>, WorkError> {
+    Ok(in_words(stores.metadata.unverified_total().await?))
+}
+
+/// Blobs and bytes in words; `None` if there are none.
+pub(crate) fn in_words((blobs, bytes): (u64, u64)) -> Option<String> {
+    (blobs > 0).then(|| format!("{blobs} blobs ({})", BinaryBytes(bytes)))
+}
+
+/// The parts of phase two; `rate` is in bytes per second.
+pub(crate) fn verification(stores: &Stores, rate: Option<NonZeroU64>) -> Verify {
+    Verify {
+        store: stores.metadata.clone(),
+        blobs: stores.blobs.clone(),
+        clock: stores.world.clock.clone(),
+        rate,
     }
 }
 

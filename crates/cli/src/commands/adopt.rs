@@ -9,7 +9,7 @@ use super::{say, settings};
 /// Hands the storage directory to the user of `berth.run_as`.
 pub(super) fn run(at: &ConfigPath) -> Result<(), String> {
     let config = settings(at)?;
-    let root = &config.storage.filesystem.root_directory;
+    let root = config.storage.local_root()?;
     let Some(run_as) = &config.berth.run_as else {
         return Err(
             "berth.run_as is not set: it says who is to own the storage directory".to_owned()

@@ -1,8 +1,9 @@
 //! `berth doctor`: looks for trouble before it happens, and says the way out.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::net::TcpListener;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use server::TlsSource;
 
@@ -11,6 +12,7 @@ use crate::config::Config;
 use crate::config::auth::Auth;
 use crate::config::listen::Listen;
 use crate::process::lock::{StoreLock, own_directory};
+use crate::process::privileges::{follow_owner, owners, serving_user};
 use crate::wire;
 
 use super::{configuration, say};
@@ -19,6 +21,8 @@ use super::{configuration, say};
 const LOW_SPACE: u64 = 1 << 30;
 /// Less than this many free inodes is worth a word.
 const LOW_INODES: u64 = 10_000;
+/// Files whose owner is looked at.
+const MAX_OWNED: usize = 100_000;
 
 /// What one check found.
 enum Verdict {
@@ -33,23 +37,27 @@ use Verdict::{Bad, Doubt, Good};
 pub(super) fn run(at: &ConfigPath) -> Result<(), String> {
     let loaded = configuration(at, false).map_err(|error| error.to_string())?;
     let config = &loaded.config;
-    let warnings = loaded.warnings.len();
-    let mut verdicts = vec![(
-        "configuration",
-        if warnings == 0 {
-            Good("no warnings".into())
-        } else {
-            Doubt(format!("{warnings} warnings; see `berth config check`"))
-        },
-    )];
-    let root = &config.storage.filesystem.root_directory;
-    verdicts.push(("storage directory", directory(root)));
-    verdicts.push(("file system", file_system(root)));
-    verdicts.push(("free space", space(root)));
-    verdicts.push(("owner", owner(root)));
-    verdicts.push(("address", address(&config.http.listen, root)));
-    verdicts.push(("TLS", tls(config)));
-    verdicts.push(("accounts", accounts(config)));
+    let root = config.storage.local_root()?;
+    // In the order of a start: ports and keys while this may still be root; then as the user who
+    // serves, so that nothing is left behind which that user cannot open.
+    let owned = owned(root, config);
+    let bound = bind(&config.http.listen);
+    let (tls, accounts) = (tls(config), accounts(config));
+    let directory = match follow_owner(root) {
+        Ok(()) => directory(root),
+        Err(error) => Bad(error),
+    };
+    let verdicts = [
+        ("configuration", warnings(loaded.warnings.len())),
+        ("storage directory", directory),
+        ("file system", file_system(root)),
+        ("free space", space(root)),
+        ("owner", owned),
+        ("server", server(root)),
+        ("address", address(&config.http.listen, bound, root)),
+        ("TLS", tls),
+        ("accounts", accounts),
+    ];
     let mut bad = 0;
     for (name, verdict) in verdicts {
         let (mark, text) = match verdict {
@@ -62,7 +70,19 @@ pub(super) fn run(at: &ConfigPath) -> Result<(), String> {
         };
         say(&format!("{mark}  {name:<18} {text}"));
     }
-    if bad == 0 { Ok(()) } else { Err(format!("{bad} problems")) }
+    if bad == 0 { Ok(()) } else { Err(counted(bad, "problem")) }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{s}")
+}
+
+fn warnings(number: usize) -> Verdict {
+    match number {
+        0 => Good("no warnings".into()),
+        _ => Doubt(format!("{}; see `berth config check`", counted(number, "warning"))),
+    }
 }
 
 fn directory(root: &Path) -> Verdict {
@@ -105,34 +125,70 @@ fn space(root: &Path) -> Verdict {
     }
 }
 
-fn owner(root: &Path) -> Verdict {
-    match StoreLock::try_take(root) {
-        Ok(Some(_)) => {}
-        Ok(None) => return Good("a server is running on this directory".into()),
-        Err(error) => return Bad(error.to_string()),
-    }
-    match std::fs::metadata(root) {
-        Ok(metadata) => Good(format!("user {}, no server is running", metadata.uid())),
-        Err(error) => Bad(error.to_string()),
+/// One command as root is enough for a file that the server cannot open any more.
+fn owned(root: &Path, config: &Config) -> Verdict {
+    let own = own_directory(root);
+    let user = serving_user(root).map(|(uid, _)| uid);
+    match (owners(&own, MAX_OWNED), user) {
+        (Ok(owners), _) if owners.len() > 1 => {
+            let adopter = config.berth.run_as.as_ref().map(|run_as| run_as.uid);
+            Bad(mixed(&owners, &own, adopter, user.unwrap_or_default()))
+        }
+        (Ok(_), Some(uid)) => Good(format!("user {uid}")),
+        (Ok(_), None) => Good("nobody yet".into()),
+        (Err(error), _) => Bad(format!("{}: {error}", own.display())),
     }
 }
 
-fn address(listen: &Listen, root: &Path) -> Verdict {
-    if matches!(StoreLock::try_take(root), Ok(None)) {
-        return Good(format!("{listen}, in use by the running server"));
+/// What to say of files of several users. `adopter` is the user that `berth adopt` hands them to.
+fn mixed(
+    owners: &BTreeMap<u32, PathBuf>,
+    own: &Path,
+    adopter: Option<u32>,
+    serving: u32,
+) -> String {
+    let shown = own.display();
+    let each = owners.iter().take(3).map(|(uid, path)| format!("{} to {uid}", path.display()));
+    let each = each.collect::<Vec<_>>().join(", ");
+    let users = counted(owners.len(), "user");
+    let way_out = match adopter {
+        Some(uid) => format!("`berth adopt`, which hands everything to user {uid}"),
+        None => format!("`chown -R {serving} {shown}`"),
+    };
+    format!("{shown} belongs to {users} ({each}); stop the server, then run {way_out}")
+}
+
+fn server(root: &Path) -> Verdict {
+    match StoreLock::try_take(root) {
+        Ok(Some(_)) => Good("none is running on this directory".into()),
+        Ok(None) => Good("one is running on this directory".into()),
+        Err(error) => Bad(format!("{}: {error}", own_directory(root).join("lock").display())),
     }
-    let bind = match listen {
+}
+
+fn bind(listen: &Listen) -> io::Result<()> {
+    let bound = match listen {
         Listen::Loopback { port } => TcpListener::bind(("127.0.0.1", *port)),
         Listen::Everywhere { port } => {
             TcpListener::bind(("::", *port)).or_else(|_| TcpListener::bind(("0.0.0.0", *port)))
         }
         Listen::Address { ip, port } => TcpListener::bind((*ip, *port)),
         Listen::Host { host, port } => TcpListener::bind((host.as_str(), *port)),
-        Listen::Unix(path) => return Good(path.display().to_string()),
+        Listen::Unix(_) => return Ok(()),
     };
-    match bind {
-        Ok(_) => Good(format!("{listen} is free")),
-        Err(error) => Bad(format!("{listen}: {error}")),
+    bound.map(drop)
+}
+
+fn address(listen: &Listen, bound: io::Result<()>, root: &Path) -> Verdict {
+    match bound {
+        Ok(()) => Good(format!("{listen} is free")),
+        Err(error)
+            if error.kind() == io::ErrorKind::AddrInUse
+                && matches!(StoreLock::try_take(root), Ok(None)) =>
+        {
+            Good(format!("{listen}, in use by the running server"))
+        }
+        Err(error) => Bad(format!("http.addr: {listen}: {error}")),
     }
 }
 
@@ -151,17 +207,45 @@ fn tls(config: &Config) -> Verdict {
 
 fn accounts(config: &Config) -> Verdict {
     match &config.auth {
-        Auth::None if config.http.listen.is_open() => {
-            Doubt("none: everybody may push and pull".into())
+        Auth::None if config.http.listen.is_open() => Doubt(
+            "auth: none, so everybody may push and pull; set auth.htpasswd.path to a file of lines \
+             from `berth htpasswd`, or close the address with http.addr: localhost:5000"
+                .into(),
+        ),
+        Auth::None => Good("auth: none, but only this machine can connect".into()),
+        Auth::Htpasswd(file) => htpasswd(&file.path),
+    }
+}
+
+fn htpasswd(path: &Path) -> Verdict {
+    let way_out = "`berth htpasswd -Bbn USER PASSWORD` makes its lines";
+    let shown = path.display();
+    let text = match std::fs::read(path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => return Bad(format!("auth.htpasswd.path: {shown}: {error}; {way_out}")),
+    };
+    match text.lines().filter(|line| line.contains(":$2")).count() {
+        0 => Bad(format!(
+            "auth.htpasswd.path: {shown} holds no bcrypt hash, so nobody can sign in; {way_out}"
+        )),
+        users => {
+            let users = counted(users, "user");
+            Good(format!("auth.htpasswd.path: {users} with a bcrypt hash in {shown}"))
         }
-        Auth::None => Good("none, but only this machine can connect".into()),
-        Auth::Htpasswd(file) => match std::fs::read_to_string(&file.path) {
-            Ok(text) => {
-                let users = text.lines().filter(|line| line.contains(":$2")).count();
-                let text = format!("{users} users with bcrypt hashes in {}", file.path.display());
-                if users == 0 { Bad(text) } else { Good(text) }
-            }
-            Err(error) => Bad(format!("{}: {error}", file.path.display())),
-        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_several_users_are_named_with_a_way_out() {
+        let owners = BTreeMap::from([(0, PathBuf::from("/d/berth/lock")), (7, "/d/berth".into())]);
+        let said = mixed(&owners, Path::new("/d/berth"), None, 7);
+        assert!(said.contains("belongs to 2 users (/d/berth/lock to 0, /d/berth to 7)"), "{said}");
+        assert!(said.ends_with("run `chown -R 7 /d/berth`"), "{said}");
+        let said = mixed(&owners, Path::new("/d/berth"), Some(9), 7);
+        assert!(said.contains("`berth adopt`") && said.ends_with("user 9"), "{said}");
     }
 }

@@ -23,15 +23,16 @@ pub(crate) fn run(command: Command) -> ExitCode {
     let result = match command {
         Command::Serve(at) => serve::run(&at),
         Command::GarbageCollect(options) => offline::garbage_collect(&options),
-        Command::Import(at) => offline::import(&at),
+        Command::Import(options) => offline::import(&options),
         Command::Export(at) => offline::export(&at),
         Command::Config(command) => config::run(&command),
         Command::Doctor(at) => doctor::run(&at),
         Command::Adopt(at) => adopt::run(&at),
         Command::Htpasswd(options) => htpasswd::run(options),
         Command::Completions { shell } => {
-            let mut definition = args::definition();
-            clap_complete::generate(shell, &mut definition, "berth", &mut std::io::stdout());
+            let name = args::completed_name();
+            let mut definition = args::definition(name);
+            clap_complete::generate(shell, &mut definition, name, &mut std::io::stdout());
             Ok(())
         }
         Command::Version => {
@@ -63,7 +64,7 @@ fn say(line: &str) {
 }
 
 /// A line for people on standard error.
-fn complain(line: &str) {
+pub(crate) fn complain(line: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "{line}");
 }

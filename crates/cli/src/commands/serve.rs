@@ -6,6 +6,7 @@
 //! finish what is open, write down unfinished uploads, close the store.
 
 mod duties;
+mod opening;
 mod take_over;
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use registry::Registry;
-use server::{App, DebugSettings, Health, Listener, Readiness, Serving, TlsSource};
+use server::{App, DebugSettings, Listener, Readiness, Serving, TlsSource};
 use tokio::sync::watch;
 use workers::Shutdown;
 use workers::runner::Runner;
@@ -27,16 +28,15 @@ use crate::process::lock::StoreLock;
 use crate::process::measure::figures;
 use crate::process::privileges::{Outcome, drop_to};
 use crate::process::signals::Signals;
-use crate::process::{checks, control};
+use crate::process::{checks, control, skew};
 use crate::wire::{self, Stores, World};
+use crate::work::Backlog;
 
 use super::configuration;
 
 use duties::duties;
+use opening::Opened;
 use take_over::take_over;
-
-/// How often a waiting server tries the lock.
-const LOCK_EVERY: Duration = Duration::from_millis(500);
 
 /// Serves until a signal ends it.
 pub(super) fn run(at: &ConfigPath) -> Result<(), String> {
@@ -71,7 +71,11 @@ fn raise_file_limit() {
 async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
     let Loaded { config, warnings, origin } = loaded;
     for warning in &warnings {
-        tracing::warn!("{warning}");
+        if warning.loud {
+            tracing::error!("{warning}");
+        } else {
+            tracing::warn!("{warning}");
+        }
     }
     tracing::info!(configuration = %origin, "berth starts");
     let mut signals = Signals::new()?;
@@ -82,7 +86,6 @@ async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
         Some(listen) => listen_all(listen).await?,
         None => Vec::new(),
     };
-    warn_if_open(&config);
     look_at_accounts(&config)?;
     become_user(&config)?;
     for listener in &listeners {
@@ -121,7 +124,7 @@ struct Running {
     registry: Arc<Registry>,
     stores: Stores,
     duties: Runner,
-    _lock: StoreLock,
+    _lock: Option<StoreLock>,
 }
 
 impl Running {
@@ -140,8 +143,7 @@ impl Running {
         if let Err(error) = self.registry.flush_pulls(&*self.stores.metadata).await {
             tracing::warn!(%error, "the last pulls were not counted");
         }
-        let metadata = self.stores.metadata.clone();
-        let _ = tokio::task::spawn_blocking(move || metadata.close()).await;
+        self.stores.metadata.close().await;
     }
 }
 
@@ -152,47 +154,32 @@ async fn start(
     app: &Arc<App>,
     shutdown: &Shutdown,
 ) -> Result<Running, String> {
-    let root = &config.storage.filesystem.root_directory;
-    let lock = wait_for_lock(root, &app.health).await?;
-    let opening = (config.clone(), world);
-    let stores = tokio::task::spawn_blocking(move || wire::open_stores(&opening.0, opening.1))
-        .await
-        .map_err(|error| error.to_string())?
-        .map_err(|error| format!("{}: {error}", root.display()))?;
+    let Opened { stores, lock } = opening::open(config, &world, &app.health, shutdown).await?;
+    let (metrics, driver) = (app.metrics.clone(), config.storage.driver.name());
+    let stores =
+        stores.measured(Arc::new(move |action, took| metrics.storage_action(driver, action, took)));
     take_over(config, &stores, &app.health, shutdown).await?;
     let registry = wire::registry(config, &stores).await.map_err(|error| error.to_string())?;
     let registry = Arc::new(registry);
     checks::start(config, &stores, &app.health, shutdown);
-    tokio::spawn(control::listen(root.clone(), stores.clone(), shutdown.clone()));
-    let duties = duties(config, &stores, &registry, shutdown);
+    let backlog = Arc::new(Backlog::default());
+    if let Some(home) = wire::home(config) {
+        tokio::spawn(control::listen(home, stores.clone(), backlog.clone(), shutdown.clone()));
+    }
+    if stores.shared {
+        tokio::spawn(skew::watch(stores.clone(), app.health.clone(), shutdown.clone()));
+    }
+    let duties = duties(config, &stores, &registry, &backlog, shutdown);
     let (metadata, measured) = (stores.metadata.clone(), registry.clone());
-    app.metrics.add_figures(move || figures(&metadata, &measured));
+    app.metrics.add_figures(move || figures(&*metadata, &measured, &backlog));
     *app.registry.write() = Some(registry.clone());
     app.health.set_readiness(Readiness::Ready);
-    tracing::info!(root = %root.display(), "ready");
+    tracing::info!(
+        blobs = config.storage.driver.name(),
+        metadata = stores.metadata.engine(),
+        "ready"
+    );
     Ok(Running { registry, stores, duties, _lock: lock })
-}
-
-/// A second server waits its turn: during an update both are alive for a while.
-async fn wait_for_lock(root: &Path, health: &Health) -> Result<StoreLock, String> {
-    let mut waiting = false;
-    loop {
-        let taken = StoreLock::try_take(root).map_err(|error| {
-            format!(
-                "storage.filesystem.rootdirectory: {}: {error}; it must be writable",
-                root.display()
-            )
-        })?;
-        if let Some(lock) = taken {
-            return Ok(lock);
-        }
-        if !std::mem::replace(&mut waiting, true) {
-            let text = format!("another server owns {}; waiting for it to end", root.display());
-            tracing::warn!("{text}");
-            health.set_readiness(Readiness::Starting(text));
-        }
-        tokio::time::sleep(LOCK_EVERY).await;
-    }
 }
 
 fn load_tls(config: &Config) -> Result<Option<Arc<TlsSource>>, String> {
@@ -211,15 +198,6 @@ fn serve_debug(config: &Config, app: &App, listeners: Vec<Listener>) -> Option<S
     let settings =
         DebugSettings { metrics_path: prometheus.enabled.then(|| prometheus.path.clone()) };
     Some(server::serve_debug(app.health.clone(), app.metrics.clone(), settings, listeners))
-}
-
-fn warn_if_open(config: &Config) {
-    if config.http.listen.is_open() && config.auth == Auth::None && config.http.tls.is_none() {
-        tracing::warn!(
-            address = %config.http.listen,
-            "everybody who reaches this address may push and pull: no authentication is configured"
-        );
-    }
 }
 
 /// A file that cannot be read would refuse every login one by one, in silence.
@@ -241,7 +219,8 @@ fn look_at_accounts(config: &Config) -> Result<(), String> {
 }
 
 fn become_user(config: &Config) -> Result<(), String> {
-    let root = &config.storage.filesystem.root_directory;
+    let home = wire::home(config);
+    let root = config.storage.root_directory().or(home.as_deref());
     let accounts = match &config.auth {
         Auth::Htpasswd(file) => Some(file.path.as_path()),
         Auth::None => None,

@@ -1,5 +1,9 @@
 //! `berth`: what the original has no word for.
 
+pub(crate) mod metadata;
+pub(crate) mod postgres;
+pub(crate) mod redirect;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,7 +15,12 @@ use super::repository_match::RepositoryMatch;
 use super::schema::{Key, Kind};
 use super::section::Section;
 
+pub(crate) use metadata::Metadata;
+pub(crate) use redirect::Redirect;
+
 const MIB: u64 = 1 << 20;
+/// Bytes per second: a disk of today has some left for clients.
+const VERIFY_RATE: u64 = 200 * MIB;
 
 const HTTP: &[Key] = &[
     Key::new("trusted_proxies", Kind::List(&Kind::Text)),
@@ -34,8 +43,17 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("manifest_max_bytes", Kind::Bytes),
     Key::new("http", Kind::Fields(HTTP)),
     Key::new("limits", Kind::Fields(LIMITS)),
-    Key::new("upload", Kind::Fields(&[Key::new("checkpoint_bytes", Kind::Bytes)])),
-    Key::new("import", Kind::Fields(&[Key::new("auto", Kind::Flag)])),
+    Key::new(
+        "upload",
+        Kind::Fields(&[Key::new("checkpoint_bytes", Kind::Bytes), Key::new("memory", Kind::Bytes)]),
+    ),
+    Key::new("role", Kind::Choice(&["all", "http", "workers"])),
+    Key::new("metadata", Kind::Fields(metadata::KEYS)),
+    Key::new("redirect", Kind::Fields(redirect::KEYS)),
+    Key::new(
+        "import",
+        Kind::Fields(&[Key::new("auto", Kind::Flag), Key::new("verify_rate", Kind::Bytes)]),
+    ),
     Key::new(
         "run_as",
         Kind::Fields(&[
@@ -59,6 +77,12 @@ pub(crate) struct Berth {
     pub(crate) limits: Limits,
     /// Uploads.
     pub(crate) upload: Upload,
+    /// Which part of the work this process does.
+    pub(crate) role: Role,
+    /// The database.
+    pub(crate) metadata: Metadata,
+    /// Which clients fetch blobs from the object store themselves.
+    pub(crate) redirect: Redirect,
     /// The take-over of a tree that the original wrote.
     pub(crate) import: Import,
     /// The user to become after starting as root; `None` stays who we are.
@@ -109,6 +133,20 @@ pub(crate) struct Limits {
 pub(crate) struct Upload {
     /// After so many bytes a running upload is made safe, so that a crash costs no more.
     pub(crate) checkpoint_bytes: u64,
+    /// Bytes of all uploads on their way to a bucket that may lie in memory at one time.
+    pub(crate) memory: u64,
+}
+
+/// Which part of the work a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    /// Everything.
+    All,
+    /// Answers clients and leaves the duties in the background to others.
+    Http,
+    /// The duties in the background; only health and metrics are served.
+    Workers,
 }
 
 /// Settings under `berth.import`.
@@ -116,6 +154,8 @@ pub(crate) struct Upload {
 pub(crate) struct Import {
     /// Take over a tree without Berth's metadata at the start.
     pub(crate) auto: bool,
+    /// Most bytes per second that a server reads to re-hash what was imported; 0 is no limit.
+    pub(crate) verify_rate: u64,
 }
 
 /// Settings under `berth.run_as`.
@@ -141,10 +181,28 @@ pub(super) fn read(root: &Section<'_>, problems: &mut Problems<'_>) -> Berth {
         limits: limits(&berth.section("limits"), problems),
         upload: Upload {
             checkpoint_bytes: sized(&checkpoint, "checkpoint_bytes", 64 * MIB, 1 << 40, problems),
+            memory: memory(&checkpoint, problems),
         },
-        import: Import { auto: berth.section("import").flag("auto").unwrap_or(true) },
+        role: match berth.choice("role").as_deref() {
+            Some("http") => Role::Http,
+            Some("workers") => Role::Workers,
+            _ => Role::All,
+        },
+        metadata: metadata::read(&berth.section("metadata"), problems),
+        redirect: redirect::read(root, &berth.section("redirect"), problems),
+        import: import(&berth.section("import"), problems),
         run_as: run_as(&berth, problems),
     }
+}
+
+fn import(section: &Section<'_>, problems: &mut Problems<'_>) -> Import {
+    let mut verify_rate = section.bytes("verify_rate").unwrap_or(VERIFY_RATE);
+    if verify_rate != 0 && !(1024..=1 << 40).contains(&verify_rate) {
+        let text = format!("{verify_rate} is out of range");
+        section.error(problems, "verify_rate", text, "use 1KiB to 1TiB, or 0 for no limit");
+        verify_rate = VERIFY_RATE;
+    }
+    Import { auto: section.flag("auto").unwrap_or(true), verify_rate }
 }
 
 fn sized(
@@ -158,6 +216,17 @@ fn sized(
     if !(1024..=largest).contains(&bytes) {
         let way_out = format!("use 1KiB to {}MiB", largest / MIB);
         section.error(problems, key, format!("{bytes} is out of range"), way_out);
+        return default;
+    }
+    bytes
+}
+
+fn memory(section: &Section<'_>, problems: &mut Problems<'_>) -> u64 {
+    let default = 256 * MIB;
+    let Some(bytes) = section.bytes("memory") else { return default };
+    if !(64 * MIB..=1 << 40).contains(&bytes) {
+        let text = format!("{bytes} is out of range");
+        section.error(problems, "memory", text, "use 64MiB to 1TiB");
         return default;
     }
     bytes
@@ -178,25 +247,30 @@ fn repository(rule: &Section<'_>, problems: &mut Problems<'_>) -> Option<Reposit
 }
 
 fn http(section: &Section<'_>, problems: &mut Problems<'_>) -> BerthHttp {
-    let mut trusted_proxies = Vec::new();
-    for (text, place) in section.texts("trusted_proxies") {
-        match text.parse() {
-            Ok(network) => trusted_proxies.push(network),
-            Err(_) => problems.error(
-                place,
-                &section.path("trusted_proxies"),
-                format!("{:?} is no network", super::problem::shorten(&text)),
-                "write it as 10.0.0.0/8 or fd00::/8",
-            ),
-        }
-    }
     BerthHttp {
-        trusted_proxies,
+        trusted_proxies: networks(section, "trusted_proxies", problems),
         absolute_urls: section.flag("absolute_urls").unwrap_or(false),
         max_connections: section
             .number_in(problems, "max_connections", 1..=1_000_000)
             .unwrap_or(4096),
     }
+}
+
+/// The networks in the list under `key`.
+fn networks(section: &Section<'_>, key: &str, problems: &mut Problems<'_>) -> Vec<Network> {
+    let mut networks = Vec::new();
+    for (text, place) in section.texts(key) {
+        match text.parse() {
+            Ok(network) => networks.push(network),
+            Err(_) => problems.error(
+                place,
+                &section.path(key),
+                format!("{:?} is no network", super::problem::shorten(&text)),
+                "write it as 10.0.0.0/8 or fd00::/8",
+            ),
+        }
+    }
+    networks
 }
 
 fn limits(section: &Section<'_>, problems: &mut Problems<'_>) -> Limits {

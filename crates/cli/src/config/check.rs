@@ -42,7 +42,12 @@ pub(super) fn join(path: &str, key: &str) -> String {
 }
 
 fn wrong_kind(node: &Node, kind: &Kind, path: &str, problems: &mut Problems<'_>) {
-    let text = format!("wants {}, not {}", kind.wanted(), node.describe());
+    let found = match kind {
+        // A secret that was written where a section of them is wanted.
+        Kind::Table(Kind::Secret) => "a text".to_owned(),
+        _ => node.describe(),
+    };
+    let text = format!("wants {}, not {found}", kind.wanted());
     let way_out = match (&node.value, kind) {
         (Value::Scalar(scalar), Kind::List(_)) => {
             format!("write [{}]", super::problem::shorten(&scalar.text))

@@ -7,6 +7,7 @@
 //! against the [`schema`] ([`check`]), read each section into its type. All problems are gathered,
 //! so that one try shows them all.
 
+mod address;
 pub(crate) mod auth;
 pub(crate) mod berth;
 mod bytes;
@@ -18,7 +19,7 @@ pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod listen;
 pub(crate) mod log;
-mod middleware;
+pub(crate) mod middleware;
 mod nearest;
 mod notifications;
 mod overlay;
@@ -36,6 +37,7 @@ pub(crate) mod storage;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
+mod together;
 pub(crate) mod validation;
 mod yaml;
 
@@ -53,6 +55,7 @@ use catalog::{Catalog, Tags};
 use health::Health;
 use http::Http;
 use log::Log;
+use middleware::Middleware;
 use policy::Policy;
 use storage::Storage;
 use validation::Validation;
@@ -67,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     /// Where bytes lie.
     pub(crate) storage: Storage,
+    /// What changes the address of a blob on its way to the client.
+    pub(crate) middleware: Middleware,
     /// Who may come in.
     pub(crate) auth: Auth,
     /// Sockets, TLS, headers.
@@ -198,6 +203,8 @@ fn read(
     }
     expand_drivers(&mut root);
     overlay::overlay(&mut root, env, &mut problems);
+    // A variable may have named a driver by its other name.
+    expand_drivers(&mut root);
     check(&root, &ROOT, "", &mut problems);
     let config = sections(&Section::root(&root), &mut problems);
     Ok((config, problems.finish()?))
@@ -209,18 +216,21 @@ fn expand_drivers(root: &mut Node) {
             if entry.key == "storage" || entry.key == "auth" {
                 overlay::expand_driver(&mut entry.node);
             }
+            if entry.key == "storage" {
+                storage::rename_alias(&mut entry.node);
+            }
         }
     }
 }
 
 fn sections(root: &Section<'_>, problems: &mut Problems<'_>) -> Config {
     version(root, problems);
-    middleware::refuse(root, problems);
     compatibility::refuse(root, problems);
     notifications::warn(root, problems);
     let config = Config {
         log: log::read(root, problems),
         storage: storage::read(root, problems),
+        middleware: middleware::read(root, problems),
         auth: auth::read(root, problems),
         http: http::read(root, problems),
         health: health::read(root, problems),
@@ -230,7 +240,7 @@ fn sections(root: &Section<'_>, problems: &mut Problems<'_>) -> Config {
         policy: policy::read(root),
         berth: berth::read(root, problems),
     };
-    warn_if_open(root, &config, problems);
+    together::check(root, &config, problems);
     config
 }
 
@@ -242,19 +252,5 @@ fn version(root: &Section<'_>, problems: &mut Problems<'_>) {
             root.error(problems, "version", text, "write version: 0.1");
         }
         None => problems.error(&Place::Whole, "version", "is missing", "write version: 0.1"),
-    }
-}
-
-fn warn_if_open(root: &Section<'_>, config: &Config, problems: &mut Problems<'_>) {
-    let by_certificate = config.http.tls.as_ref().is_some_and(|tls| {
-        !tls.client_cas.is_empty() && tls.client_auth == tls::ClientAuth::RequireAndVerifyClientCert
-    });
-    if config.auth == Auth::None && config.http.listen.is_open() && !by_certificate {
-        let text = format!(
-            "{} is open to other machines and everyone may push and pull",
-            config.http.listen
-        );
-        let way_out = "set auth.htpasswd, or close it with http.addr: localhost:5000";
-        root.section("http").warning(problems, "addr", text, way_out);
     }
 }

@@ -12,7 +12,7 @@ mod value;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::nearest::nearest;
+use super::nearest::nearest_variable;
 use super::problem::Problems;
 use super::schema::ROOT;
 use super::yaml::{Node, Place};
@@ -85,7 +85,7 @@ fn set(root: &mut Node, variable: &Variable, problems: &mut Problems<'_>) {
 /// `BERTH_` name is a slip in a setting of ours.
 fn unknown(variable: &Variable, place: &Place, problems: &mut Problems<'_>) {
     let known = resolve::names();
-    let way_out = nearest(&variable.name, known.iter().map(String::as_str))
+    let way_out = nearest_variable(&variable.name, known.iter().map(String::as_str))
         .map_or_else(String::new, |name| format!("did you mean {name}?"));
     if variable.ours {
         problems.error(place, "", "names no setting", way_out);

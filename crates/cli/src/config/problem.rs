@@ -62,8 +62,7 @@ pub(crate) struct ConfigError {
 impl ConfigError {
     /// An error about a file as a whole.
     pub(super) fn about(source: &str, text: String, way_out: &str) -> Self {
-        let problems = Problems::new(source, "", false);
-        Self { problems: vec![problems.problem(&Place::Whole, "", text, way_out.to_owned())] }
+        Problems::new(source, "", false).stop(&Place::Whole, text, way_out)
     }
 }
 
@@ -149,13 +148,20 @@ impl<'text> Problems<'text> {
         text: impl Into<String>,
         way_out: impl Into<String>,
     ) {
-        let problem = self.problem(place, key, text.into(), way_out.into());
-        self.warnings.push(Warning { problem, loud: true });
+        self.warning(place, key, text, way_out);
+        if let Some(warning) = self.warnings.last_mut() {
+            warning.loud = true;
+        }
     }
 
     /// The error of a text that cannot be read any further.
-    pub(super) fn fatal(mut self, place: &Place, text: String) -> ConfigError {
-        self.error(place, "", text, "");
+    pub(super) fn fatal(self, place: &Place, text: String) -> ConfigError {
+        self.stop(place, text, "")
+    }
+
+    /// What was wrong so far, and this about no key in particular.
+    fn stop(mut self, place: &Place, text: String, way_out: &str) -> ConfigError {
+        self.error(place, "", text, way_out);
         ConfigError { problems: self.errors }
     }
 
@@ -199,8 +205,10 @@ impl<'text> Problems<'text> {
 
 /// Cuts a line after a key that holds a secret.
 fn mask(line: &str) -> String {
-    const SECRETS: [&str; 8] = [
+    const SECRETS: [&str; 10] = [
         "password",
+        "private_key",
+        "connectionstring",
         "secret",
         "apikey",
         "licensekey",
@@ -220,8 +228,16 @@ fn mask(line: &str) -> String {
     });
     match ends.min().and_then(|end| line.get(..end)) {
         Some(key) => format!("{key}: ***"),
-        None => line.to_owned(),
+        None => hide_user(line),
     }
+}
+
+/// Takes out what stands before an `@`, which in an address may be a password.
+fn hide_user(line: &str) -> String {
+    let Some((before, behind)) = line.rsplit_once('@') else { return line.to_owned() };
+    let start = before.rfind(|c: char| c.is_whitespace() || "\"'{[".contains(c));
+    let kept = start.and_then(|start| before.get(..=start)).unwrap_or_default();
+    format!("{kept}***@{behind}")
 }
 
 /// A value short enough for a message.

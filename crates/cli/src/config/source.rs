@@ -188,7 +188,7 @@ mod tests {
     fn a_bare_binary_serves_this_machine_from_a_directory_that_it_may_write() {
         let found = bare(|name| (name == "XDG_DATA_HOME").then_some("/data: \"#home"));
         let (config, warnings) = super::super::read("c", &found.text, &[], true).unwrap();
-        let root = config.storage.filesystem.root_directory;
+        let root = config.storage.root_directory().unwrap();
         let system = Path::new(SYSTEM_ROOT);
         assert!(root == system || root == Path::new("/data: \"#home/berth"), "{root:?}");
         assert_eq!(config.http.listen.to_string(), "localhost:5000");

@@ -1,26 +1,33 @@
 //! `storage`: where bytes lie, and what may be done with them.
 
-use std::path::PathBuf;
-use std::time::Duration;
+pub(crate) mod azure;
+mod bucket;
+pub(crate) mod gcs;
+mod maintenance;
+pub(crate) mod s3;
+
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::duration;
 use super::problem::Problems;
 use super::schema::{Key, Kind};
 use super::section::Section;
+use super::yaml::{Node, Value};
 
-const LATER: &str = "only storage.filesystem works in this version; mount the storage as a directory or stay with the original";
+pub(crate) use azure::Azure;
+pub(crate) use gcs::Gcs;
+pub(crate) use maintenance::{Maintenance, UploadPurging};
+pub(crate) use s3::S3;
 
-const PURGING: &[Key] = &[
-    Key::new("enabled", Kind::Flag),
-    Key::new("age", Kind::Time),
-    Key::new("interval", Kind::Time),
-    Key::new("dryrun", Kind::Flag),
-];
+const GONE: &str =
+    "the original has dropped it; copy the objects to S3, gcs, azure or a filesystem";
 
 /// Drivers, by name; the rest of the keys are settings beside the driver.
-const DRIVERS: &[&str] = &["filesystem", "inmemory", "s3", "s3aws", "azure", "gcs", "swift", "oss"];
+const DRIVERS: &[&str] = &["filesystem", "inmemory", "s3", "azure", "gcs", "swift", "oss"];
+
+/// The other name of `s3`.
+const S3_ALIAS: &str = "s3aws";
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(
@@ -32,19 +39,12 @@ pub(super) const KEYS: &[Key] = &[
     ),
     Key::new("inmemory", Kind::Any)
         .refused("use storage.filesystem with a rootdirectory on a tmpfs"),
-    Key::new("s3", Kind::Any).refused(LATER),
-    Key::new("s3aws", Kind::Any).refused(LATER),
-    Key::new("azure", Kind::Any).refused(LATER),
-    Key::new("gcs", Kind::Any).refused(LATER),
-    Key::new("swift", Kind::Any).refused(LATER),
-    Key::new("oss", Kind::Any).refused(LATER),
-    Key::new(
-        "maintenance",
-        Kind::Fields(&[
-            Key::new("uploadpurging", Kind::Fields(PURGING)),
-            Key::new("readonly", Kind::Fields(&[Key::new("enabled", Kind::Flag)])),
-        ]),
-    ),
+    Key::new("s3", Kind::Fields(s3::KEYS)).field("S3AWS"),
+    Key::new("azure", Kind::Fields(azure::KEYS)),
+    Key::new("gcs", Kind::Fields(gcs::KEYS)),
+    Key::new("swift", Kind::Any).refused(GONE),
+    Key::new("oss", Kind::Any).refused(GONE),
+    Key::new("maintenance", Kind::Fields(maintenance::KEYS)),
     Key::new(
         "cache",
         Kind::Fields(&[
@@ -61,8 +61,9 @@ pub(super) const KEYS: &[Key] = &[
 /// Settings under `storage`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Storage {
-    /// The one driver.
-    pub(crate) filesystem: Filesystem,
+    /// Where the bytes lie.
+    #[serde(flatten)]
+    pub(crate) driver: Driver,
     /// What runs in the background and what is closed for a while.
     pub(crate) maintenance: Maintenance,
     /// Whether manifests, tags and blobs may be deleted.
@@ -71,6 +72,50 @@ pub(crate) struct Storage {
     pub(crate) redirect: Redirect,
     /// Work on tags.
     pub(crate) tag: TagWork,
+}
+
+/// The kind of store, with its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Driver {
+    /// A directory.
+    Filesystem(Filesystem),
+    /// A bucket of Amazon S3 or of a store that speaks its protocol.
+    S3(S3),
+    /// A bucket of Google Cloud Storage.
+    Gcs(Gcs),
+    /// A container of Azure Blob Storage.
+    Azure(Azure),
+}
+
+impl Driver {
+    /// The name of its section: `filesystem`, `s3`, `gcs` or `azure`.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Filesystem(_) => "filesystem",
+            Self::S3(_) => "s3",
+            Self::Gcs(_) => "gcs",
+            Self::Azure(_) => "azure",
+        }
+    }
+}
+
+impl Storage {
+    /// The directory above `docker/registry/v2`; `None` for a bucket.
+    pub(crate) fn root_directory(&self) -> Option<&Path> {
+        match &self.driver {
+            Driver::Filesystem(filesystem) => Some(&filesystem.root_directory),
+            Driver::S3(_) | Driver::Gcs(_) | Driver::Azure(_) => None,
+        }
+    }
+
+    /// The same for work that only a directory allows; the error names the driver.
+    pub(crate) fn local_root(&self) -> Result<&Path, String> {
+        let name = self.driver.name();
+        self.root_directory().ok_or_else(|| {
+            format!("storage.{name}: is no directory of this machine, which this needs")
+        })
+    }
 }
 
 /// Settings under `storage.filesystem`.
@@ -84,40 +129,6 @@ pub(crate) struct Filesystem {
     pub(crate) max_threads: u32,
 }
 
-/// Settings under `storage.maintenance`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Maintenance {
-    /// The expiry of uploads that nobody finished.
-    #[serde(rename = "uploadpurging")]
-    pub(crate) upload_purging: UploadPurging,
-    /// Closed for writing.
-    #[serde(rename = "readonly")]
-    pub(crate) read_only: ReadOnly,
-}
-
-/// Settings under `storage.maintenance.uploadpurging`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct UploadPurging {
-    /// Whether uploads expire.
-    pub(crate) enabled: bool,
-    /// How long an upload may lie untouched.
-    #[serde(serialize_with = "duration::go")]
-    pub(crate) age: Duration,
-    /// Time between two rounds.
-    #[serde(serialize_with = "duration::go")]
-    pub(crate) interval: Duration,
-    /// Only log what would expire.
-    #[serde(rename = "dryrun")]
-    pub(crate) dry_run: bool,
-}
-
-/// Settings under `storage.maintenance.readonly`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct ReadOnly {
-    /// Writing methods answer 405.
-    pub(crate) enabled: bool,
-}
-
 /// Settings under `storage.delete`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Delete {
@@ -128,7 +139,7 @@ pub(crate) struct Delete {
 /// Settings under `storage.redirect`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Redirect {
-    /// Never redirect. Files never do.
+    /// Never redirect: the same as `berth.redirect.enabled: never`.
     pub(crate) disable: bool,
 }
 
@@ -144,17 +155,11 @@ pub(crate) struct TagWork {
 /// Reads `storage`; exactly one driver must be named.
 pub(super) fn read(root: &Section<'_>, problems: &mut Problems<'_>) -> Storage {
     let storage = root.section("storage");
-    one_driver(root, &storage, problems);
     cache(&storage.section("cache"), problems);
-    let maintenance = storage.section("maintenance");
-    let read_only = maintenance.section("readonly");
     let tag = storage.section("tag");
     Storage {
-        filesystem: filesystem(&storage.section("filesystem"), problems),
-        maintenance: Maintenance {
-            upload_purging: upload_purging(&maintenance.section("uploadpurging"), problems),
-            read_only: ReadOnly { enabled: read_only.flag("enabled").unwrap_or(false) },
-        },
+        driver: driver(root, &storage, problems),
+        maintenance: maintenance::read(&storage.section("maintenance"), problems),
         delete: Delete { enabled: storage.section("delete").flag("enabled").unwrap_or(false) },
         redirect: Redirect {
             disable: storage.section("redirect").flag("disable").unwrap_or(false),
@@ -167,20 +172,46 @@ pub(super) fn read(root: &Section<'_>, problems: &mut Problems<'_>) -> Storage {
     }
 }
 
-fn one_driver(root: &Section<'_>, storage: &Section<'_>, problems: &mut Problems<'_>) {
+/// Gives `s3aws` its common name; beside a filled `s3` an empty one is only the driver's name.
+pub(super) fn rename_alias(storage: &mut Node) {
+    let Value::Map(entries) = &mut storage.value else { return };
+    if entries.iter().any(|entry| entry.key == "s3") {
+        entries.retain(|entry| entry.key != S3_ALIAS || !entry.node.is_empty());
+    } else if let Some(entry) = entries.iter_mut().find(|entry| entry.key == S3_ALIAS) {
+        entry.key = "s3".to_owned();
+    }
+}
+
+/// Exactly one driver must be named; without one there is nothing to read but the errors.
+fn driver(root: &Section<'_>, storage: &Section<'_>, problems: &mut Problems<'_>) -> Driver {
+    match one_driver(root, storage, problems) {
+        Some("s3") => Driver::S3(s3::read(&storage.section("s3"), problems)),
+        Some("gcs") => Driver::Gcs(gcs::read(&storage.section("gcs"), problems)),
+        Some("azure") => Driver::Azure(azure::read(&storage.section("azure"), problems)),
+        _ => Driver::Filesystem(filesystem(&storage.section("filesystem"), problems)),
+    }
+}
+
+fn one_driver(
+    root: &Section<'_>,
+    storage: &Section<'_>,
+    problems: &mut Problems<'_>,
+) -> Option<&'static str> {
     let named: Vec<_> = DRIVERS.iter().copied().filter(|driver| storage.has(driver)).collect();
     match named.as_slice() {
-        [_] => {}
+        [only] => Some(only),
         [] => {
             let text = "names no driver";
-            root.error(problems, "storage", text, "add storage.filesystem.rootdirectory");
+            let way_out = "add storage.filesystem.rootdirectory, or storage.s3, gcs or azure";
+            root.error(problems, "storage", text, way_out);
+            None
         }
-        [first, second, ..] => storage.error(
-            problems,
-            second,
-            format!("is a second driver beside storage.{first}"),
-            format!("keep one; REGISTRY_STORAGE={second} replaces the file's"),
-        ),
+        [first, second, ..] => {
+            let text = format!("is a second driver beside storage.{first}");
+            let way_out = format!("keep one; REGISTRY_STORAGE={second} replaces the file's");
+            storage.error(problems, second, text, way_out);
+            None
+        }
     }
 }
 
@@ -192,16 +223,6 @@ fn filesystem(section: &Section<'_>, problems: &mut Problems<'_>) -> Filesystem 
             .unwrap_or_else(|| super::source::SYSTEM_ROOT.to_owned())
             .into(),
         max_threads: if max_threads == 0 { 100 } else { max_threads.max(25) },
-    }
-}
-
-fn upload_purging(section: &Section<'_>, problems: &mut Problems<'_>) -> UploadPurging {
-    const HOUR: Duration = Duration::from_secs(60 * 60);
-    UploadPurging {
-        enabled: section.flag("enabled").unwrap_or(true),
-        age: section.positive_time(problems, "age").unwrap_or(HOUR * 168),
-        interval: section.positive_time(problems, "interval").unwrap_or(HOUR * 24),
-        dry_run: section.flag("dryrun").unwrap_or(false),
     }
 }
 

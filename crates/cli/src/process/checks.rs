@@ -1,11 +1,11 @@
 //! The health checks of the configuration: storage, files, HTTP, TCP.
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use server::Health;
-use store::SettingsStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use workers::Shutdown;
@@ -18,13 +18,15 @@ use crate::wire::Stores;
 pub(crate) fn start(config: &Config, stores: &Stores, health: &Arc<Health>, shutdown: &Shutdown) {
     let storage = &config.health.storage_driver;
     if storage.enabled {
-        let (metadata, root) =
-            (stores.metadata.clone(), config.storage.filesystem.root_directory.clone());
-        let plan = Plan::new("storagedriver_filesystem", storage.interval, storage.threshold);
+        let metadata = stores.metadata.clone();
+        let root = config.storage.root_directory().map(Path::to_owned);
+        let name = format!("storagedriver_{}", config.storage.driver.name());
+        let plan = Plan::new(name, storage.interval, storage.threshold);
         spawn(plan, health, shutdown, move || {
             let (metadata, root) = (metadata.clone(), root.clone());
             async move {
-                metadata.ping().await.map_err(|error| error.to_string())?;
+                metadata.store_time().await.map_err(|error| error.to_string())?;
+                let Some(root) = root else { return Ok(()) };
                 let there = tokio::fs::metadata(&root).await;
                 there.map(|_| ()).map_err(|error| format!("{}: {error}", root.display()))
             }

@@ -7,18 +7,18 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
-use workers::{Finding, Observer, Progress, Shutdown};
+use workers::{Finding, Observer, Progress, Shutdown, WorkError};
 
-use crate::process::lock::own_directory;
 use crate::terminal::Terminal;
 use crate::wire::Stores;
-use crate::work::{Work, perform};
+use crate::work::{Backlog, Work, in_words, perform};
 
 /// The pause after a failed accept (no descriptors left, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -40,17 +40,22 @@ enum Answer {
     Failed { error: String },
 }
 
-fn socket_path(root: &Path) -> PathBuf {
-    own_directory(root).join("control.sock")
+fn socket_path(home: &Path) -> PathBuf {
+    home.join("control.sock")
 }
 
 /// Listens for work until the shutdown signal; one piece at a time.
-pub(crate) async fn listen(root: PathBuf, stores: Stores, shutdown: Shutdown) {
-    let path = socket_path(&root);
+pub(crate) async fn listen(
+    home: PathBuf,
+    stores: Stores,
+    backlog: Arc<Backlog>,
+    shutdown: Shutdown,
+) {
+    let path = socket_path(&home);
     match bind(&path) {
         Ok(listener) => {
             tokio::select! {
-                () = accept(listener, stores, shutdown.clone()) => {}
+                () = accept(listener, stores, backlog, shutdown.clone()) => {}
                 () = shutdown.wait() => {}
             }
             let _ = std::fs::remove_file(&path);
@@ -77,19 +82,24 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn accept(listener: UnixListener, stores: Stores, shutdown: Shutdown) {
+async fn accept(listener: UnixListener, stores: Stores, backlog: Arc<Backlog>, shutdown: Shutdown) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        if let Err(error) = answer(stream, &stores, &shutdown).await {
+        if let Err(error) = answer(stream, &stores, &backlog, &shutdown).await {
             tracing::warn!(%error, "a command beside the server was cut off");
         }
     }
 }
 
-async fn answer(stream: UnixStream, stores: &Stores, shutdown: &Shutdown) -> io::Result<()> {
+async fn answer(
+    stream: UnixStream,
+    stores: &Stores,
+    backlog: &Backlog,
+    shutdown: &Shutdown,
+) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut line = String::new();
     BufReader::new(reading.take(MAX_LINE)).read_line(&mut line).await?;
@@ -98,7 +108,7 @@ async fn answer(stream: UnixStream, stores: &Stores, shutdown: &Shutdown) -> io:
     let (sender, mut receiver) = mpsc::channel(QUEUE);
     let relay = Relay { sender };
     let worker = async move {
-        let last = match perform(work, stores, &relay, shutdown).await {
+        let last = match carry_out(work, stores, backlog, &relay, shutdown).await {
             Ok(summary) => Answer::Done { summary },
             Err(error) => Answer::Failed { error: error.to_string() },
         };
@@ -117,6 +127,28 @@ async fn answer(stream: UnixStream, stores: &Stores, shutdown: &Shutdown) -> io:
     };
     let ((), written) = tokio::join!(worker, writer);
     written
+}
+
+/// Does the work. What an import leaves to be re-hashed is the server's own duty, which is called.
+async fn carry_out(
+    work: Work,
+    stores: &Stores,
+    backlog: &Backlog,
+    relay: &Relay,
+    shutdown: &Shutdown,
+) -> Result<String, WorkError> {
+    let done = perform(work, stores, relay, shutdown).await;
+    if work != Work::Import {
+        return done;
+    }
+    // Also after a failure: what was imported until then is to be hashed as well.
+    let left = stores.metadata.unverified_total().await?;
+    backlog.note(left);
+    backlog.call.notify_one();
+    Ok(match (done?, in_words(left)) {
+        (summary, Some(left)) => format!("{summary}; {left} will be re-hashed by the server"),
+        (summary, None) => summary,
+    })
 }
 
 /// Passes on what the work tells.
@@ -144,14 +176,14 @@ impl Observer for Relay {
     }
 }
 
-/// Hands work to the server that owns `root` and shows its answers. `None` if
+/// Hands work to the server whose home this is and shows its answers. `None` if
 /// there is no server to talk to.
 pub(crate) async fn hand_over(
-    root: &Path,
+    home: &Path,
     work: Work,
     terminal: &Terminal,
 ) -> Option<Result<String, String>> {
-    let stream = UnixStream::connect(socket_path(root)).await.ok()?;
+    let stream = UnixStream::connect(socket_path(home)).await.ok()?;
     Some(
         converse(stream, work, terminal).await.unwrap_or_else(|error| {
             Err(format!("the server broke off: {error}; its log says more"))

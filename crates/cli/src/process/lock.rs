@@ -19,11 +19,15 @@ pub(crate) fn own_directory(root: &Path) -> PathBuf {
 }
 
 impl StoreLock {
-    /// Takes the lock; `None` if another process has it.
+    /// Takes the lock of a storage directory; `None` if another process has it.
     pub(crate) fn try_take(root: &Path) -> io::Result<Option<Self>> {
-        let directory = own_directory(root);
-        std::fs::create_dir_all(&directory)?;
-        let path = directory.join("lock");
+        Self::at(&own_directory(root))
+    }
+
+    /// Takes the lock that lies in `home`; `None` if another process has it.
+    pub(crate) fn at(home: &Path) -> io::Result<Option<Self>> {
+        std::fs::create_dir_all(home)?;
+        let path = home.join("lock");
         let file = File::options().create(true).truncate(false).write(true).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),

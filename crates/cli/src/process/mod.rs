@@ -5,5 +5,7 @@ pub(crate) mod control;
 pub(crate) mod listen;
 pub(crate) mod lock;
 pub(crate) mod measure;
+pub(crate) mod owner;
 pub(crate) mod privileges;
 pub(crate) mod signals;
+pub(crate) mod skew;

@@ -6,8 +6,9 @@
 //! hand over stays with root, and so does the process: going back to the
 //! original must not fail on file owners.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, lchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 
@@ -25,11 +26,12 @@ pub(crate) enum Outcome {
     StaysRoot(String),
 }
 
-/// Becomes the user of `run_as` if the storage directory allows it. `readable`
-/// are files that will be read again later.
+/// Becomes the user of `run_as` if the directory that holds the registry's data
+/// allows it; `None` if none does. `readable` are files that will be read again
+/// later.
 pub(crate) fn drop_to(
     run_as: Option<&RunAs>,
-    root: &Path,
+    root: Option<&Path>,
     readable: &[&Path],
 ) -> Result<Outcome, String> {
     let Some(run_as) = run_as else { return Ok(Outcome::Unchanged) };
@@ -49,28 +51,57 @@ pub(crate) fn drop_to(
     }
 }
 
+/// Who owns what lies in `directory`: each user with one path as an example. Looks at no more than
+/// `most` entries and follows no links; a directory that is not there has no owners.
+pub(crate) fn owners(directory: &Path, most: usize) -> std::io::Result<BTreeMap<u32, PathBuf>> {
+    let mut owners = BTreeMap::new();
+    let mut open = vec![directory.to_owned()];
+    for _ in 0..most {
+        let Some(path) = open.pop() else { break };
+        let metadata = match std::fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata,
+            // A running server removes files at any moment.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        if metadata.is_dir() {
+            let entries = std::fs::read_dir(&path)?.take(most.saturating_sub(open.len()));
+            open.extend(entries.flatten().map(|entry| entry.path()));
+        }
+        owners.entry(metadata.uid()).or_insert(path);
+    }
+    Ok(owners)
+}
+
 /// Becomes the owner of the storage directory, if root runs this on a tree that
 /// was handed over: files of root in it would lock the server out.
 pub(crate) fn follow_owner(root: &Path) -> Result<(), String> {
     if !nix::unistd::geteuid().is_root() {
         return Ok(());
     }
+    match serving_user(root) {
+        None | Some((0, _)) => Ok(()),
+        Some((uid, gid)) => become_user(uid, gid).map_err(|error| {
+            let shown = root.display();
+            format!("{shown} belongs to user {uid}, who this command cannot become: {error}")
+        }),
+    }
+}
+
+/// User and group of the server of this directory, as far as its files tell; `None` if there are none.
+pub(crate) fn serving_user(root: &Path) -> Option<(u32, u32)> {
     // What a server wrote says who it is; the top may be somebody else's mount point.
     let own = own_directory(root);
     let places = [own.join("berth.db"), own, root.join("docker"), root.to_owned()];
-    let Some(metadata) = places.iter().find_map(|path| std::fs::metadata(path).ok()) else {
-        return Ok(());
-    };
-    let (uid, gid) = (metadata.uid(), metadata.gid());
-    if uid == 0 {
-        return Ok(());
-    }
-    become_user(uid, gid).map_err(|error| {
-        format!("{} belongs to user {uid}, who this command cannot become: {error}", root.display())
-    })
+    let metadata = places.iter().find_map(|path| std::fs::metadata(path).ok())?;
+    Some((metadata.uid(), metadata.gid()))
 }
 
-fn obstacle(run_as: &RunAs, root: &Path, readable: &[&Path]) -> Result<Option<String>, String> {
+fn obstacle(
+    run_as: &RunAs,
+    root: Option<&Path>,
+    readable: &[&Path],
+) -> Result<Option<String>, String> {
     for path in readable {
         if let Ok(metadata) = std::fs::metadata(path)
             && metadata.uid() != run_as.uid
@@ -79,6 +110,7 @@ fn obstacle(run_as: &RunAs, root: &Path, readable: &[&Path]) -> Result<Option<St
             return Ok(Some(format!("{} is readable for root only", path.display())));
         }
     }
+    let Some(root) = root else { return Ok(None) };
     let shown = root.display();
     std::fs::create_dir_all(root)
         .map_err(|e| format!("storage.filesystem.rootdirectory: {shown}: {e}"))?;

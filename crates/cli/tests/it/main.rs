@@ -8,5 +8,9 @@
 )]
 
 mod commands;
+mod doctor;
+mod hostile;
+mod importing;
+mod original_name;
 mod process;
 mod serving;

@@ -48,6 +48,58 @@ fn every_spelling_reaches_its_setting() {
         (
             SMALLEST,
             &[
+                ("REGISTRY_STORAGE", "s3"),
+                ("REGISTRY_STORAGE_S3_BUCKET", "b"),
+                ("REGISTRY_STORAGE_S3_REGION", "eu-west-1"),
+                ("BERTH_METADATA_URL", "postgres://berth@db/berth"),
+            ],
+            "storage.s3.bucket",
+            json!("b"),
+        ),
+        // The driver's other name, in the word, the variable and the file.
+        (
+            SMALLEST,
+            &[
+                ("REGISTRY_STORAGE", "s3aws"),
+                ("REGISTRY_STORAGE_S3_BUCKET", "b"),
+                ("REGISTRY_STORAGE_S3AWS_REGION", "eu-west-1"),
+                ("REGISTRY_BERTH_METADATA_URL", "sqlite:/m"),
+            ],
+            "storage.s3.region",
+            json!("eu-west-1"),
+        ),
+        (
+            "version: 0.1\nstorage: {s3aws: {bucket: b}}\nberth: {metadata: {url: 'sqlite:/m'}}\n",
+            &[("REGISTRY_STORAGE_S3_REGION", "r")],
+            "storage.s3.region",
+            json!("r"),
+        ),
+        // Keys with an underscore, and below a section with free names.
+        (
+            "version: 0.1\nstorage: {azure: {accountname: a, container: c}}\n",
+            &[("REGISTRY_STORAGE_AZURE_MAX_RETRIES", "9"), ("BERTH_METADATA_URL", "sqlite:/m")],
+            "storage.azure.max_retries",
+            json!(9),
+        ),
+        (
+            "version: 0.1\nstorage: {gcs: {bucket: b}}\n",
+            &[
+                ("REGISTRY_STORAGE_GCS_CREDENTIALS", "{client_email: a@b, private_key: k}"),
+                ("REGISTRY_STORAGE_GCS_CREDENTIALS_TOKEN_URI", "https://t"),
+                ("BERTH_METADATA_URL", "sqlite:/m"),
+            ],
+            "storage.gcs.credentials",
+            json!({"client_email": "***", "private_key": "***", "token_uri": "***"}),
+        ),
+        (
+            SMALLEST,
+            &[("BERTH_ROLE", "workers"), ("BERTH_METADATA_URL", "postgres://berth@db/berth")],
+            "berth.role",
+            json!("workers"),
+        ),
+        (
+            SMALLEST,
+            &[
                 ("REGISTRY_AUTH", "htpasswd"),
                 ("REGISTRY_AUTH_HTPASSWD_REALM", "Registry Realm 2"),
                 ("REGISTRY_AUTH_HTPASSWD_PATH", "/auth/htpasswd"),
@@ -245,7 +297,7 @@ fn a_bad_value_names_its_variable_and_its_key() {
         (
             "REGISTRY_STORAGE_S3_BUCKET",
             "b",
-            "REGISTRY_STORAGE_S3_BUCKET: storage.s3: is not supported; only storage.filesystem works in this version; mount the storage as a directory or stay with the original",
+            "REGISTRY_STORAGE_S3_BUCKET: storage.s3: is a second driver beside storage.filesystem; keep one; REGISTRY_STORAGE=s3 replaces the file's",
         ),
     ] {
         assert_eq!(first_line(SMALLEST, &[(name, value)]), expected);

@@ -1,5 +1,7 @@
 //! One row per key that works: set in the file and in the environment, both give the same setting.
 
+mod buckets;
+
 use serde_json::{Value, json};
 
 use super::super::schema::{Key, Kind, ROOT, Standing};
@@ -11,6 +13,8 @@ use super::{at, load};
 fn rows() -> Vec<(&'static str, &'static str, Value)> {
     let mut rows = general();
     rows.extend(http());
+    rows.extend(buckets::buckets());
+    rows.extend(buckets::middleware());
     rows.extend(lists());
     rows.extend(berth());
     rows
@@ -104,7 +108,18 @@ fn berth() -> Vec<(&'static str, &'static str, Value)> {
         ("berth.limits.upload_stall", "13s", json!("13s")),
         ("berth.limits.download_stall", "14s", json!("14s")),
         ("berth.upload.checkpoint_bytes", "1MiB", json!(1 << 20)),
+        ("berth.upload.memory", "1GiB", json!(1 << 30)),
+        ("berth.role", "http", json!("http")),
+        ("berth.metadata.url", "postgres://u:p@h/d", json!("postgres://u:***@h/d")),
+        ("berth.metadata.password", "p", json!("***")),
+        ("berth.metadata.password_file", "/run/p", json!("/run/p")),
+        ("berth.metadata.max_connections", "40", json!(40)),
+        ("berth.metadata.prepared_statements", "false", json!(false)),
+        ("berth.redirect.enabled", "never", json!("never")),
+        ("berth.redirect.expires", "2m", json!("2m")),
+        ("berth.redirect.networks", "[10.0.0.0/8]", json!(["10.0.0.0/8"])),
         ("berth.import.auto", "false", json!(false)),
+        ("berth.import.verify_rate", "0", json!(0)),
         ("berth.run_as.uid", "1000", json!(1000)),
         ("berth.run_as.gid", "1001", json!(1001)),
         ("berth.run_as.adopt", "true", json!(true)),
@@ -129,6 +144,28 @@ fn base(key: &str) -> Value {
         }
         _ if key.starts_with("berth.repositories") => {
             json!({"berth": {"repositories": [{"match": "x"}]}})
+        }
+        _ if ["storage.s3", "storage.gcs", "storage.azure"]
+            .iter()
+            .any(|name| key.starts_with(name)) =>
+        {
+            let metadata = json!({"metadata": {"url": "sqlite:/m"}});
+            json!({"storage": buckets::bucket(key), "berth": metadata})
+        }
+        _ if key.starts_with("middleware") => {
+            let redirect = key.ends_with("baseurl");
+            let options =
+                if redirect { json!({"baseurl": "http://x"}) } else { json!({"scheme": "http"}) };
+            let item =
+                json!({"name": if redirect { "redirect" } else { "rewrite" }, "options": options});
+            json!({
+                "storage": buckets::bucket("storage.s3"),
+                "middleware": {"storage": [item]},
+                "berth": {"metadata": {"url": "sqlite:/m"}},
+            })
+        }
+        "berth.role" | "berth.metadata.password" | "berth.metadata.password_file" => {
+            json!({"berth": {"metadata": {"url": "postgres://x@x/x"}}})
         }
         _ if key.starts_with("berth.run_as") => json!({"berth": {"run_as": {"uid": 7}}}),
         _ => json!({}),
@@ -169,7 +206,13 @@ fn every_key_works_in_the_environment() {
         };
         // A base that fails alone (`http.net` needs an address) has nothing to compare with.
         let text = emit(&base(key));
-        if key != "http.net" {
+        let alone = [
+            "http.net",
+            "storage.s3.accesskey",
+            "storage.s3.secretkey",
+            "storage.azure.credentials.secret",
+        ];
+        if !alone.contains(&key) {
             assert_ne!(
                 at(&load(&text, &[]), key),
                 expected,
@@ -206,6 +249,12 @@ fn every_key_of_the_schema_has_a_row() {
         "storage.cache.blobdescriptor",
         "storage.cache.layerinfo",
         "storage.cache.blobdescriptorsize",
+        "storage.s3.secure",
+        "storage.s3.v4auth",
+        "storage.s3.objectacl",
+        "storage.s3.loglevel",
+        "storage.azure.realm",
+        "storage.azure.connectionstring",
         "auth.none",
         "http.relativeurls",
         "health.file.threshold",

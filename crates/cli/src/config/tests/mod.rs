@@ -1,5 +1,7 @@
 //! Whole configurations: every key in the file and in the environment, every refusal by its text.
 
+mod buckets;
+mod clouds;
 mod documented;
 mod environment;
 mod every_key;

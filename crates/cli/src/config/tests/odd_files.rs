@@ -197,7 +197,7 @@ fn a_number_no_larger_than_zero_means_the_default_where_the_original_says_so() {
     assert_eq!(config.catalog.max_entries, 1000);
     assert_eq!(config.tags.max_tags, 1000);
     let text = "version: 0.1\nstorage: {filesystem: {maxthreads: 3}}\n";
-    assert_eq!(load(text, &[]).storage.filesystem.max_threads, 25);
+    assert_eq!(at(&load(text, &[]), "storage.filesystem.maxthreads"), json!(25));
 }
 
 #[test]

@@ -8,7 +8,7 @@ fn with(rest: &str) -> String {
 
 #[test]
 fn what_does_not_work_is_refused_with_its_name_and_the_way_out() {
-    let later = "only storage.filesystem works in this version; mount the storage as a directory or stay with the original";
+    let gone = "the original has dropped it; copy the objects to S3, gcs, azure or a filesystem";
     let storage = |driver: &str| format!("version: 0.1\nstorage:\n  {driver}:\n    bucket: b\n");
     let mut rows = vec![
         (with("auth: {token: {realm: r}}"), "config.yml:3:8: auth.token: is not supported; use auth.htpasswd, or stay with the original while you need a token server".to_owned()),
@@ -20,18 +20,18 @@ fn what_does_not_work_is_refused_with_its_name_and_the_way_out() {
         (with("auth: {htpasswd: {path: p, realm: 'a\"b'}}"), "config.yml:3:35: auth.htpasswd.realm: \"a\\\"b\" cannot stand in a challenge header; leave out quotes, backslashes and line breaks".to_owned()),
         (with("auth: {none: {}, htpasswd: {path: p}}"), "config.yml:3:28: auth.htpasswd: is a second way in beside auth.none; keep one; REGISTRY_AUTH=htpasswd replaces the file's".to_owned()),
         (with("proxy: {remoteurl: 'https://a'}"), "config.yml:3:9: proxy.remoteurl: is not supported; a pull-through mirror does not exist yet; take the proxy section out".to_owned()),
-        (with("middleware: {storage: [{name: cloudfront}]}"), "config.yml:3:24: middleware.storage[0]: \"cloudfront\" is not supported; take it out or set disabled: true".to_owned()),
+        (with("middleware: {storage: [{name: cloudfront}]}"), "config.yml:3:24: middleware.storage[0]: \"cloudfront\" is not supported; take it out; the store's own signed addresses do without it".to_owned()),
         (with("compatibility: {schema1: {enabled: true}}"), "config.yml:3:36: compatibility.schema1.enabled: is not supported; set it to false; existing schema 1 manifests are served as they are".to_owned()),
         (with("http: {tls: {letsencrypt: {email: a@b}}}"), "config.yml:3:14: http.tls.letsencrypt: is not supported; fetch certificates with another program and name them in http.tls.certificate and http.tls.key; they are read again when they change".to_owned()),
         ("version: 0.1\nstorage: {filesystem: {}, inmemory: {}}\n".to_owned(), "config.yml:2:27: storage.inmemory: is a second driver beside storage.filesystem; keep one; REGISTRY_STORAGE=inmemory replaces the file's".to_owned()),
         ("version: 0.1\nstorage: inmemory\n".to_owned(), "config.yml:2:10: storage.inmemory: is not supported; use storage.filesystem with a rootdirectory on a tmpfs".to_owned()),
-        ("version: 0.1\nstorage: {delete: {enabled: true}}\n".to_owned(), "config.yml:2:10: storage: names no driver; add storage.filesystem.rootdirectory".to_owned()),
-        ("version: 0.1\n".to_owned(), "config.yml: storage: names no driver; add storage.filesystem.rootdirectory".to_owned()),
+        ("version: 0.1\nstorage: {delete: {enabled: true}}\n".to_owned(), "config.yml:2:10: storage: names no driver; add storage.filesystem.rootdirectory, or storage.s3, gcs or azure".to_owned()),
+        ("version: 0.1\n".to_owned(), "config.yml: storage: names no driver; add storage.filesystem.rootdirectory, or storage.s3, gcs or azure".to_owned()),
         ("storage: filesystem\n".to_owned(), "config.yml: version: is missing; write version: 0.1".to_owned()),
         ("version: 0.2\nstorage: filesystem\n".to_owned(), "config.yml:1:10: version: \"0.2\" is unknown; write version: 0.1".to_owned()),
     ];
-    for driver in ["s3", "s3aws", "azure", "gcs", "swift", "oss"] {
-        let text = format!("config.yml:3:3: storage.{driver}: is not supported; {later}");
+    for driver in ["swift", "oss"] {
+        let text = format!("config.yml:3:3: storage.{driver}: is not supported; {gone}");
         rows.push((storage(driver), text));
     }
     for (text, expected) in rows {
@@ -130,6 +130,10 @@ fn a_value_out_of_place_is_refused_with_its_name_and_the_way_out() {
             "config.yml:3:9: berth.manifest_max_byte: unknown key; did you mean \"manifest_max_bytes\"?",
         ),
         (
+            "berth: {import: {verify_rate: 1}}",
+            "config.yml:3:31: berth.import.verify_rate: 1 is out of range; use 1KiB to 1TiB, or 0 for no limit",
+        ),
+        (
             "berth: {manifest_max_bytes: 1GiB}",
             "config.yml:3:29: berth.manifest_max_bytes: 1073741824 is out of range; use 1KiB to 64MiB",
         ),
@@ -146,6 +150,66 @@ fn a_value_out_of_place_is_refused_with_its_name_and_the_way_out() {
             "config.yml:3:32: berth.limits.upload_stall: must be longer than 0s; leave it out for the default",
         ),
         (
+            "berth: {upload: {memory: 32MiB}}",
+            "config.yml:3:26: berth.upload.memory: 33554432 is out of range; use 64MiB to 1TiB",
+        ),
+        (
+            "berth: {role: http}",
+            "config.yml:3:15: berth.role: divides the work among processes, and SQLite is for one; set berth.metadata.url: postgres://…, or take the role out",
+        ),
+        (
+            "berth: {redirect: {expires: 1s}}",
+            "config.yml:3:29: berth.redirect.expires: 1s is out of range; use 10s to 1h",
+        ),
+        (
+            "berth: {redirect: {networks: [x]}}",
+            "config.yml:3:31: berth.redirect.networks: \"x\" is no network; write it as 10.0.0.0/8 or fd00::/8",
+        ),
+        (
+            "berth: {redirect: {enabled: always}}",
+            "config.yml:3:29: berth.redirect.enabled: always: clients cannot fetch files from storage.filesystem; take it out",
+        ),
+        (
+            "berth: {metadata: {url: 'mysql://u:hunter2@h/d'}}",
+            "config.yml:3:25: berth.metadata.url: must begin with postgres:// (or sqlite:); write sqlite:/var/lib/berth or postgres://user@host/database",
+        ),
+        (
+            "berth: {metadata: {url: 'sqlite://host'}}",
+            "config.yml:3:25: berth.metadata.url: names no directory; write sqlite:/var/lib/berth",
+        ),
+        (
+            "berth: {metadata: {url: 'postgres://u:hunter2@h:x/d'}}",
+            "config.yml:3:25: berth.metadata.url: has a port that is no number from 1 to 65535; an @, / or : inside of a password is written %40, %2F or %3A; write sqlite:/var/lib/berth or postgres://user@host/database",
+        ),
+        (
+            "berth: {metadata: {url: 'postgres://u:p@h/d', password_file: /p}}",
+            "config.yml:3:62: berth.metadata.password_file: is a second password beside berth.metadata.url; keep one",
+        ),
+        (
+            "berth: {metadata: {password: hunter2}}",
+            "config.yml:3:30: berth.metadata.password: has no server to be for; set berth.metadata.url",
+        ),
+        (
+            "berth: {metadata: {url: 'postgres://u@h/d', max_connections: 0}}",
+            "config.yml:3:62: berth.metadata.max_connections: 0 is out of range; use 1 to 1000",
+        ),
+        (
+            "middleware: {storage: [{name: redirect, options: {baseurl: 'http://cdn'}}]}",
+            "config.yml:3:24: middleware.storage[0]: \"redirect\" has no address to change: clients get files of storage.filesystem from Berth alone; take it out",
+        ),
+        (
+            "middleware: {storage: [{name: rewrite, options: {host: cdn}}]}",
+            "config.yml:3:24: middleware.storage[0]: \"rewrite\" has no address to change: clients get files of storage.filesystem from Berth alone; take it out",
+        ),
+        (
+            "middleware: {storage: [{name: bunny}]}",
+            "config.yml:3:24: middleware.storage[0]: \"bunny\" is not supported; known are redirect and rewrite",
+        ),
+        (
+            "middleware: {registry: [{name: x}]}",
+            "config.yml:3:25: middleware.registry[0]: \"x\" is not supported; take it out or set disabled: true",
+        ),
+        (
             "berth: {run_as: {gid: 5}}",
             "config.yml:3:17: berth.run_as.uid: is missing; name the user by number",
         ),
@@ -156,10 +220,10 @@ fn a_value_out_of_place_is_refused_with_its_name_and_the_way_out() {
 
 #[test]
 fn the_line_is_shown_with_a_mark_under_the_column() {
-    let text = "version: 0.1\nstorage:\n  s3:\n    bucket: b\n";
-    let expected = "config.yml:3:3: storage.s3: is not supported; only storage.filesystem works in \
-                    this version; mount the storage as a directory or stay with the original\n  \
-                    3 |   s3:\n    |   ^";
+    let text = "version: 0.1\nstorage:\n  oss:\n    bucket: b\n";
+    let expected = "config.yml:3:3: storage.oss: is not supported; the original has dropped it; \
+                    copy the objects to S3, gcs, azure or a filesystem\n  \
+                    3 |   oss:\n    |   ^";
     assert_eq!(error(text, &[]), expected);
 }
 
@@ -182,5 +246,10 @@ fn a_secret_is_not_shown_in_a_snippet() {
         let text = with(&format!("http: {{addr: x, {line}}}"));
         let all = error(&text, &[]);
         assert!(!all.contains("hunter2") && all.contains("***"), "{all}");
+    }
+    for url in ["postgres://u:hunter2@h/a/b", "mysql://u:hunter2@h/d", "postgres:u:hun@ter2@h"] {
+        let text = with(&format!("berth: {{metadata: {{url: '{url}'}}}}"));
+        let all = error(&text, &[]);
+        assert!(!all.contains("ter2") && all.contains("***"), "{all}");
     }
 }

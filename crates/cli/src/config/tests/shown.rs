@@ -27,6 +27,43 @@ berth:
   run_as: {uid: 5}
 ";
 
+const BUCKETS: [&str; 5] = [
+    "version: 0.1
+storage: {s3aws: {bucket: b, accesskey: A, secretkey: hunter2, regionendpoint: 'minio:9000', secure: false, encrypt: true, keyid: k}}
+middleware: {storage: [{name: redirect, options: {baseurl: 'http://a'}}]}
+berth: {metadata: {url: 'postgres://u:hunter2@h/d?sslmode=require'}, role: http, redirect: {networks: ['::/0']}}
+",
+    "version: 0.1
+storage: {s3: {bucket: b, region: r, storageclass: none, redirectendpoint: 'https://c'}, redirect: {disable: true}}
+berth: {metadata: {url: 'sqlite:/m'}, upload: {memory: 1GiB}}
+",
+    "version: 0.1
+storage: {gcs: {bucket: b, chunksize: 256KiB, credentials: {client_email: a, private_key: hunter2}}}
+berth: {metadata: {url: 'postgres://u@h/d', password: hunter2}}
+",
+    "version: 0.1
+storage: {azure: {container: c, connectionstring: 'AccountName=a;AccountKey=hunter2'}}
+berth: {metadata: {url: 'postgres://u@h/d', password_file: /p}}
+",
+    "version: 0.1
+storage: {azure: {container: c, accountname: a, credentials: {type: client_secret, clientid: c, tenantid: t, secret: hunter2}}}
+berth: {metadata: {url: 'sqlite:/m'}}
+",
+];
+
+#[test]
+fn what_is_shown_of_a_bucket_reads_back_and_shows_no_secret() {
+    for text in BUCKETS {
+        let config = load(text, &[]);
+        let shown = show(&config);
+        assert_eq!(show(&load(&shown, &[])), shown);
+        assert!(
+            !shown.contains("hunter2") && !format!("{config:?}").contains("hunter2"),
+            "{shown}"
+        );
+    }
+}
+
 #[test]
 fn what_is_shown_reads_back_as_the_same_settings() {
     for text in [SMALLEST, default_yaml(), RICH] {

@@ -1,0 +1,100 @@
+//! From the configuration to open stores that are ours to use, however long
+//! others take to let go of them or to come up.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use server::{Health, Readiness};
+use store::StoreError;
+use workers::Shutdown;
+
+use crate::config::Config;
+use crate::process::lock::StoreLock;
+use crate::process::owner;
+use crate::wire::{self, Stores, World};
+
+/// How often a waiting server tries again.
+const TRY_EVERY: Duration = Duration::from_millis(500);
+/// The setting under which a database keeps its own name.
+const NAME: &str = "database-name";
+
+/// Stores that this process may use.
+pub(super) struct Opened {
+    pub(super) stores: Stores,
+    /// Proof that no other process uses them, where one has to be alone.
+    pub(super) lock: Option<StoreLock>,
+}
+
+/// Waits for the lock, for a database that is not up yet, and for a bucket that
+/// another registry still owns; then the stores are open.
+pub(super) async fn open(
+    config: &Config,
+    world: &World,
+    health: &Arc<Health>,
+    shutdown: &Shutdown,
+) -> Result<Opened, String> {
+    let lock = match wire::home(config) {
+        Some(home) => Some(wait_for_lock(&home, health).await?),
+        None => None,
+    };
+    let stores = open_patiently(config, world, health).await?;
+    claim_bucket(&stores, health, shutdown).await.map_err(|error| error.to_string())?;
+    Ok(Opened { stores, lock })
+}
+
+/// A second server waits its turn: during an update both are alive for a while.
+async fn wait_for_lock(home: &Path, health: &Health) -> Result<StoreLock, String> {
+    let mut waiting = false;
+    loop {
+        let shown = home.display();
+        let taken = StoreLock::at(home).map_err(|error| {
+            format!(
+                "storage.filesystem.rootdirectory: {shown}: {error}; it must be writable (for a \
+                 database elsewhere: berth.metadata.url)"
+            )
+        })?;
+        if let Some(lock) = taken {
+            return Ok(lock);
+        }
+        if !std::mem::replace(&mut waiting, true) {
+            let text = format!("another server owns {shown}; waiting for it to end");
+            tracing::warn!("{text}");
+            health.set_readiness(Readiness::Starting(text));
+        }
+        tokio::time::sleep(TRY_EVERY).await;
+    }
+}
+
+/// In a cluster the database may come up after us.
+async fn open_patiently(config: &Config, world: &World, health: &Health) -> Result<Stores, String> {
+    let mut waiting = false;
+    loop {
+        match wire::open_stores(config, world.clone()).await {
+            Ok(stores) => return Ok(stores),
+            Err(StoreError::Busy(why)) => {
+                if !std::mem::replace(&mut waiting, true) {
+                    tracing::warn!(why, "a store is not there yet; trying again");
+                }
+                health.set_readiness(Readiness::Starting(format!("waiting for a store: {why}")));
+                tokio::time::sleep(TRY_EVERY).await;
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+/// Keeps registries with another database out of our bucket.
+async fn claim_bucket(
+    stores: &Stores,
+    health: &Arc<Health>,
+    shutdown: &Shutdown,
+) -> Result<(), StoreError> {
+    let Some(bucket) = stores.objects.clone() else { return Ok(()) };
+    let fresh = stores.world.name().into_bytes();
+    let name = stores.metadata.setting_or_insert(NAME, fresh).await?;
+    let name = String::from_utf8_lossy(&name).into_owned();
+    owner::claim(&*bucket, &name, health).await?;
+    tokio::spawn(owner::keep(bucket, name, health.clone(), shutdown.clone()));
+    Ok(())
+}

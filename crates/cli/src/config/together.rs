@@ -1,0 +1,68 @@
+//! Settings of different sections that do not go together.
+
+use super::auth::Auth;
+use super::berth::Role;
+use super::berth::metadata::MetadataAt;
+use super::problem::Problems;
+use super::section::Section;
+use super::storage::Driver;
+use super::{Config, tls};
+
+/// Holds the sections against each other.
+pub(super) fn check(root: &Section<'_>, config: &Config, problems: &mut Problems<'_>) {
+    bucket_has_a_database(root, config, problems);
+    role_has_a_database(root, config, problems);
+    part_fits_in_memory(root, config, problems);
+    warn_if_open(root, config, problems);
+}
+
+/// `registry:2` on S3 runs without a volume and often with several replicas, so a database that is made
+/// beside it in silence would lose the registry with the container.
+fn bucket_has_a_database(root: &Section<'_>, config: &Config, problems: &mut Problems<'_>) {
+    let bucket = config.storage.root_directory().is_none();
+    let url = root.section("berth").section("metadata").holds("url");
+    if bucket && !url && config.berth.metadata.at == MetadataAt::Beside {
+        let text = "needs berth.metadata.url: what the registry knows of its content cannot lie in the \
+             bucket, and a database in the container would be lost with it";
+        let way_out = "write postgres://user@host/database for any number of replicas, or \
+                       sqlite:/DIRECTORY on a volume for one";
+        root.section("storage").error(problems, config.storage.driver.name(), text, way_out);
+    }
+}
+
+fn role_has_a_database(root: &Section<'_>, config: &Config, problems: &mut Problems<'_>) {
+    let metadata = &config.berth.metadata;
+    if config.berth.role != Role::All && metadata.at.is_embedded() {
+        let text = "divides the work among processes, and SQLite is for one";
+        let way_out = "set berth.metadata.url: postgres://…, or take the role out";
+        root.section("berth").error(problems, "role", text, way_out);
+    }
+}
+
+fn part_fits_in_memory(root: &Section<'_>, config: &Config, problems: &mut Problems<'_>) {
+    let (name, part) = match &config.storage.driver {
+        Driver::S3(s3) => ("s3", s3.chunk_size),
+        Driver::Gcs(gcs) => ("gcs", gcs.chunk_size),
+        Driver::Azure(_) | Driver::Filesystem(_) => return,
+    };
+    let memory = config.berth.upload.memory;
+    if part > memory / 2 {
+        let text = format!("{part} is more than half of berth.upload.memory, {memory}");
+        let way_out = "make parts smaller or the memory larger";
+        root.section("storage").section(name).error(problems, "chunksize", text, way_out);
+    }
+}
+
+fn warn_if_open(root: &Section<'_>, config: &Config, problems: &mut Problems<'_>) {
+    let by_certificate = config.http.tls.as_ref().is_some_and(|tls| {
+        !tls.client_cas.is_empty() && tls.client_auth == tls::ClientAuth::RequireAndVerifyClientCert
+    });
+    if config.auth == Auth::None && config.http.listen.is_open() && !by_certificate {
+        let text = format!(
+            "{} is open to other machines and everyone may push and pull",
+            config.http.listen
+        );
+        let way_out = "set auth.htpasswd, or close it with http.addr: localhost:5000";
+        root.section("http").warning(problems, "addr", text, way_out);
+    }
+}

@@ -1,0 +1,93 @@
+//! Which stores a configuration means, and opening them.
+
+use std::sync::Arc;
+
+use blobstore::{Bucket, Files, FilesOptions, Listener, Measured, ObjectBlobs};
+use metastore::MetadataStore;
+use store::{BlobStore, Clock, Objects, OsRandom, Random, StoreError, SystemClock};
+use workers::tree::{FileTree, ObjectTree, TreeWriter};
+
+use crate::config::Config;
+
+/// Where a registry keeps everything, and the world around it.
+#[derive(Clone)]
+pub(crate) struct Stores {
+    /// Names.
+    pub(crate) metadata: Arc<dyn MetadataStore>,
+    /// Bytes.
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    /// The tree of the original, in the same place as the bytes.
+    pub(crate) tree: Arc<dyn TreeWriter>,
+    /// The bucket that bytes and tree are in; `None` if they are files.
+    pub(crate) objects: Option<Arc<dyn Objects>>,
+    pub(crate) world: World,
+    /// Whether other processes may serve the same stores at the same time.
+    pub(crate) shared: bool,
+    /// One run of this process, among all that share the stores.
+    pub(crate) holder: String,
+}
+
+/// Time and chance.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+}
+
+impl World {
+    /// The real one.
+    pub(crate) fn real() -> Self {
+        Self { clock: Arc::new(SystemClock::new()), random: Arc::new(OsRandom) }
+    }
+
+    /// A name that nobody else has.
+    pub(crate) fn name(&self) -> String {
+        let mut chance = [0; 16];
+        self.random.fill(&mut chance);
+        chance.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Stores {
+    /// The same, telling `heard` how long each action on bytes takes.
+    pub(crate) fn measured(mut self, heard: Arc<Listener>) -> Self {
+        self.blobs = Arc::new(Measured::new(self.blobs, self.world.clock.clone(), heard));
+        self
+    }
+}
+
+/// Opens the stores; where one process owns them, the caller holds the lock.
+pub(crate) async fn open_stores(config: &Config, world: World) -> Result<Stores, StoreError> {
+    let Bytes { blobs, tree, objects } = open_bytes(config, &world).await?;
+    let metadata = super::metadata::open(config, &world).await?;
+    let shared = !config.berth.metadata.at.is_embedded();
+    let holder = world.name();
+    Ok(Stores { metadata, blobs, tree, objects, world, shared, holder })
+}
+
+/// What lies where the driver says.
+struct Bytes {
+    blobs: Arc<dyn BlobStore>,
+    tree: Arc<dyn TreeWriter>,
+    objects: Option<Arc<dyn Objects>>,
+}
+
+async fn open_bytes(config: &Config, world: &World) -> Result<Bytes, StoreError> {
+    let Some(settings) = super::bucket::settings(&config.storage.driver) else {
+        let root = config.storage.local_root().map_err(StoreError::Failed)?;
+        let (blobs, tree) = (Files::open(FilesOptions::new(root))?, FileTree::new(root));
+        return Ok(Bytes { blobs, tree: Arc::new(tree), objects: None });
+    };
+    let bucket = Bucket::connect(&settings)?;
+    let probe = bucket.probe(&*world.random).await?;
+    tracing::info!(
+        bucket = bucket.name(),
+        conditional_writes = probe.creates,
+        signed_addresses = probe.signs,
+        "the bucket does what a registry needs"
+    );
+    let options = super::bucket::options(config);
+    let blobs = ObjectBlobs::new(bucket.clone(), world.random.clone(), options);
+    let tree = Arc::new(ObjectTree::new(bucket.clone()));
+    Ok(Bytes { blobs, tree, objects: Some(bucket) })
+}
