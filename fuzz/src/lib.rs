@@ -1,9 +1,11 @@
 //! Hostile inputs: good examples with a few things wrong.
 
+#![allow(clippy::panic, reason = "a test that cannot go on fails")]
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::FileFailurePersistence;
+use proptest::test_runner::{FileFailurePersistence, TestRunner};
 
 /// Words that parsers stumble over.
 const WORDS: &[&[u8]] = &[
@@ -86,7 +88,7 @@ pub fn hostile(examples: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// As [`hostile`], as text.
-pub fn hostile_text(examples: &[&str]) -> impl Strategy<Value = String> {
+pub fn hostile_text(examples: &[&str]) -> impl Strategy<Value = String> + use<> {
     let examples = examples.iter().map(|example| example.as_bytes().to_vec()).collect();
     hostile(examples).prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -123,6 +125,29 @@ fn insert(bytes: &mut Vec<u8>, at: usize, part: &[u8]) {
 
 fn ordered(a: usize, b: usize) -> (usize, usize) {
     (a.min(b), a.max(b))
+}
+
+/// As [`hostile_text`], on one line: what can stand in a header that is still one header.
+pub fn hostile_line(examples: &[&str]) -> impl Strategy<Value = String> + use<> {
+    hostile_text(examples).prop_map(|text| text.replace(['\r', '\n'], ""))
+}
+
+/// As [`hostile_text`], of the characters that a request line can hold behind its path or query.
+pub fn hostile_target(examples: &[&str]) -> impl Strategy<Value = String> + use<> {
+    hostile_text(examples).prop_map(|text| text.chars().filter(char::is_ascii_graphic).collect())
+}
+
+/// Calls `check` with `brief` inputs (or as many as `PROPTEST_CASES` says) for what is too costly to
+/// begin anew for each of them, such as a registry. `file` is the target's own `file!()`.
+pub fn each<S: Strategy>(brief: u32, file: &'static str, inputs: &S, check: impl Fn(S::Value)) {
+    let config = ProptestConfig { source_file: Some(file), ..config(brief) };
+    let checked = TestRunner::new(config).run(inputs, |input| {
+        check(input);
+        Ok(())
+    });
+    if let Err(failure) = checked {
+        panic!("{failure}");
+    }
 }
 
 /// `brief` cases, or as many as `PROPTEST_CASES` says.

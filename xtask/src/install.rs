@@ -1,12 +1,13 @@
 //! Finding and fetching what the tests call: packages with apt, Go programs and cargo subcommands built
-//! once per machine.
+//! once per machine, Node programs installed beside them.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::shell::{self, Outcome};
 use crate::tools::{
-    self, CARGO_PROGRAMS, CargoProgram, GO_PEERS, GO_PROGRAMS, GoProgram, PACKAGED,
+    self, CARGO_PROGRAMS, CargoProgram, GO_PEERS, GO_PROGRAMS, GoProgram, NPM_PROGRAMS, NpmProgram,
+    PACKAGED,
 };
 
 /// What the task `tools` is asked for.
@@ -39,6 +40,9 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     for tool in go_programs(options.peers) {
         show(tool.program, &format!("{}@{}", tool.module, tool.version), tool.find().as_deref());
     }
+    for tool in NPM_PROGRAMS {
+        show(tool.program, tool.version, tool.find().as_deref());
+    }
     for tool in CARGO_PROGRAMS {
         show(tool.program, tool.version, tool.find().as_deref());
     }
@@ -52,7 +56,7 @@ pub(crate) fn require(peers: bool) -> Outcome<()> {
         return Ok(());
     }
     Err(format!(
-        "missing: {}\n       `cargo xtask tools --install{}` fetches them; it needs apt-get (as root), go and cargo",
+        "missing: {}\n       `cargo xtask tools --install{}` fetches them; it needs apt-get (as root), go, npm and cargo",
         missing.join(", "),
         if peers { " --peers" } else { "" },
     ))
@@ -63,6 +67,9 @@ pub(crate) fn install(peers: bool) -> Outcome<()> {
     install_packages()?;
     for tool in go_programs(peers).filter(|tool| tool.find().is_none()) {
         timed(tool.program, || build_go(tool))?;
+    }
+    for tool in NPM_PROGRAMS.iter().filter(|tool| tool.find().is_none()) {
+        timed(tool.program, || install_npm(tool))?;
     }
     for tool in CARGO_PROGRAMS.iter().filter(|tool| tool.find().is_none()) {
         timed(tool.program, || build_cargo(tool))?;
@@ -77,10 +84,12 @@ fn go_programs(peers: bool) -> impl Iterator<Item = &'static GoProgram> {
 fn missing(peers: bool) -> Vec<String> {
     let packaged = PACKAGED.iter().filter(|tool| tool.find().is_none());
     let go = go_programs(peers).filter(|tool| tool.find().is_none());
+    let npm = NPM_PROGRAMS.iter().filter(|tool| tool.find().is_none());
     let cargo = CARGO_PROGRAMS.iter().filter(|tool| tool.find().is_none());
     packaged
         .map(|tool| format!("{} (package {})", tool.program, tool.package))
         .chain(go.map(|tool| format!("{} ({} {})", tool.program, tool.module, tool.version)))
+        .chain(npm.map(|tool| format!("{} {}", tool.program, tool.version)))
         .chain(cargo.map(|tool| format!("{} {}", tool.program, tool.version)))
         .collect()
 }
@@ -98,6 +107,9 @@ fn install_packages() -> Outcome<()> {
         return Ok(());
     }
     timed("packages", || {
+        if packages.contains(&"postgresql") {
+            leave_postgres_alone()?;
+        }
         let apt = |arguments: &[&str]| {
             let mut command = Command::new("apt-get");
             // Some of these packages would start a service on a port that the tests use.
@@ -108,6 +120,16 @@ fn install_packages() -> Outcome<()> {
         let install = ["install", "--yes", "--no-install-recommends"];
         apt(&install.into_iter().chain(packages.iter().copied()).collect::<Vec<_>>())
     })
+}
+
+/// Without this the package makes a database of its own, which takes port 5432 after the next boot; the
+/// tests make theirs. A machine that has PostgreSQL keeps what it has.
+fn leave_postgres_alone() -> Outcome<()> {
+    let folder = Path::new("/etc/postgresql-common/createcluster.d");
+    let file = folder.join("berth-tests.conf");
+    let failed = |error: std::io::Error| format!("{}: {error}", file.display());
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    std::fs::write(&file, "create_main_cluster = false\n").map_err(failed)
 }
 
 /// Builds through a module of a few lines: that also works where a module replaces others or nests its
@@ -126,10 +148,28 @@ fn build_go(tool: &GoProgram) -> Outcome<()> {
         .env("CGO_ENABLED", "0")
         .args(["build", "-mod=mod", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o"])
         .arg(&unfinished)
-        .arg(format!("{}/{}", tool.module, tool.package));
+        .arg(format!("{}/{}", tool.module, tool.package).trim_end_matches('/'));
     shell::run(&mut go)?;
     std::fs::rename(&unfinished, folder.join(tool.program)).map_err(failed)?;
     std::fs::remove_dir_all(&module).map_err(failed)
+}
+
+/// Installed beside its place and renamed, for an interrupted installation has its command already. The
+/// scripts of packages are not run; none of these needs one.
+fn install_npm(tool: &NpmProgram) -> Outcome<()> {
+    let folder = tool.folder();
+    let unfinished = folder.with_extension("unfinished");
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    for leftover in [&folder, &unfinished].into_iter().filter(|folder| folder.exists()) {
+        std::fs::remove_dir_all(leftover).map_err(failed)?;
+    }
+    std::fs::create_dir_all(&unfinished).map_err(failed)?;
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
+        .arg(&unfinished)
+        .arg(format!("{}@{}", tool.program, tool.version));
+    shell::run(&mut npm)?;
+    std::fs::rename(&unfinished, &folder).map_err(failed)
 }
 
 /// Without optimisation: these run for seconds, and building them costs minutes.

@@ -32,10 +32,13 @@ enum Step {
     Conformance,
     ConformanceOfPeer,
     Image,
+    Postgres,
+    Buckets,
+    Replicas,
     Clients,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 13] = [
     Step::Format,
     Step::Lints,
     Step::Licences,
@@ -45,8 +48,34 @@ const STEPS: [Step; 10] = [
     Step::Conformance,
     Step::ConformanceOfPeer,
     Step::Image,
+    Step::Postgres,
+    Step::Buckets,
+    Step::Replicas,
     Step::Clients,
 ];
+
+/// The modules of the client tests that run by themselves, one test after the other: they start several
+/// servers each, and some of them measure times.
+const MATRIX: [&str; 1] = ["matrix::"];
+const REPLICAS: [&str; 4] = ["faults::", "replicas::", "rolling::", "storm::"];
+/// The modules of everyday clients, which also run on the other stores. The rest is about files, images and
+/// programs rather than about what is below.
+const EVERYDAY: [&str; 12] = [
+    "buildah::",
+    "buildkit::",
+    "containerd::",
+    "cosign::",
+    "crane::",
+    "docker::",
+    "helm::",
+    "kill::",
+    "oras::",
+    "podman::",
+    "regctl::",
+    "skopeo::",
+];
+/// How long the storm of faults lasts here; a person who runs it alone gets three minutes.
+const STORM_SECONDS: &str = "60";
 
 /// What all steps and the tests in them came to.
 #[derive(Default)]
@@ -95,7 +124,13 @@ impl Tally {
                 conformance::against_docker_registry(|line| self.count(line))
             }
             Step::Image => image::build(),
-            Step::Clients => clients(options.filter.as_deref(), self),
+            Step::Postgres => with_servers("metastore", self)
+                .and_then(|()| everyday("files+postgres", options, self)),
+            Step::Buckets => with_servers("blobstore", self)
+                .and_then(|()| alone(&MATRIX, options, self))
+                .and_then(|()| everyday("minio+postgres", options, self)),
+            Step::Replicas => alone(&REPLICAS, options, self),
+            Step::Clients => clients(options, self),
         };
         match done {
             Ok(()) => self.passed += 1,
@@ -160,9 +195,45 @@ fn build() -> Outcome<()> {
     shell::run(shell::cargo().args(["build", "--release", "--package", "berth"]))
 }
 
+/// The tests of this package that need servers beside them, which a plain `cargo test` passes over.
+fn with_servers(package: &str, tally: &mut Tally) -> Outcome<()> {
+    let mut test = shell::cargo();
+    test.env("PATH", tools::path_with_tools());
+    test.args(["test", "--package", package, "--no-fail-fast", "--", "--ignored"]);
+    shell::run_watched(test.arg("--test-threads=2"), |line| tally.count(line))
+}
+
+/// The client tests of these modules, one after the other. With a filter the last step runs what it names.
+fn alone(modules: &[&str], options: &Options, tally: &mut Tally) -> Outcome<()> {
+    if options.filter.is_some() {
+        return Ok(());
+    }
+    let arguments: Vec<_> = ["--test-threads=1"].iter().chain(modules).copied().collect();
+    client_tests("", &arguments, tally)
+}
+
+/// The everyday clients with these stores below the registry.
+fn everyday(stores: &str, options: &Options, tally: &mut Tally) -> Outcome<()> {
+    if options.filter.is_some() {
+        return Ok(());
+    }
+    let arguments: Vec<_> = ["--test-threads=2"].iter().chain(&EVERYDAY).copied().collect();
+    client_tests(stores, &arguments, tally)
+}
+
+/// All other client tests, or those that the filter names.
+fn clients(options: &Options, tally: &mut Tally) -> Outcome<()> {
+    let mut arguments = vec!["--test-threads=2"];
+    match &options.filter {
+        Some(filter) => arguments.push(filter),
+        None => arguments.extend(MATRIX.iter().chain(&REPLICAS).flat_map(|one| ["--skip", one])),
+    }
+    client_tests("", &arguments, tally)
+}
+
 /// The real clients, in namespaces of their own: port 5000 is free there, the engine's bridge and
 /// firewall rules stay there, and nothing outlives the run, not even a mount.
-fn clients(filter: Option<&str>, tally: &mut Tally) -> Outcome<()> {
+fn client_tests(stores: &str, arguments: &[&str], tally: &mut Tally) -> Outcome<()> {
     let build = ["test", "--package", "clients", "--no-run"];
     shell::run(shell::cargo().args(build))?;
     let mut apart = Command::new("unshare");
@@ -171,12 +242,15 @@ fn clients(filter: Option<&str>, tally: &mut Tally) -> Outcome<()> {
         .env("PATH", tools::path_with_tools())
         .env("BERTH_BIN", workspace::berth())
         .env("BERTH_IMAGE", image::archive())
+        .env("CLIENTS_STORM_SECONDS", STORM_SECONDS)
         .env("CARGO_NET_OFFLINE", "true")
         .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
         .args(["sh", "-c", "ip link set lo up && exec \"$@\"", "sh"])
-        .args(["cargo", "test", "--package", "clients", "--"])
-        .args(["--include-ignored", "--test-threads=2"])
-        .args(filter);
+        .args(["cargo", "test", "--package", "clients", "--", "--include-ignored"])
+        .args(arguments);
+    if !stores.is_empty() {
+        apart.env("CLIENTS_STORES", stores);
+    }
     shell::run_watched(&mut apart, |line| tally.count(line))
 }
 

@@ -1,12 +1,13 @@
 //! The inventory: every program that the tests and the benchmark call, pinned where a version is ours
-//! to choose. What the distribution packages is taken from there; the rest is built once per machine
-//! into a cache folder outside of the tree, keyed by version.
+//! to choose. What the distribution packages is taken from there; the rest is built or installed once
+//! per machine into a cache folder outside of the tree, keyed by version.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A program of the distribution.
 pub(crate) struct Packaged {
-    /// The command, or an absolute path where the package brings no command.
+    /// The command, or an absolute path where the package brings no command. A folder named `*` stands
+    /// for the newest one there.
     pub program: &'static str,
     /// The package that brings it.
     pub package: &'static str,
@@ -18,8 +19,15 @@ pub(crate) struct GoProgram {
     pub module: &'static str,
     /// The module's version, with its `v`.
     pub version: &'static str,
-    /// The package to build, inside of the module.
+    /// The package to build, inside of the module; empty where the module itself is the program.
     pub package: &'static str,
+}
+
+/// A program of the npm registry.
+pub(crate) struct NpmProgram {
+    /// The command, which is also the package's name.
+    pub program: &'static str,
+    pub version: &'static str,
 }
 
 /// A cargo subcommand.
@@ -27,6 +35,9 @@ pub(crate) struct CargoProgram {
     pub program: &'static str,
     pub version: &'static str,
 }
+
+/// Debian keeps the server's programs beside each other by version and off everybody's PATH.
+const POSTGRES: &str = "/usr/lib/postgresql/*/bin/postgres";
 
 pub(crate) const PACKAGED: &[Packaged] = &[
     packaged("dockerd", "docker.io"),
@@ -40,6 +51,9 @@ pub(crate) const PACKAGED: &[Packaged] = &[
     packaged("skopeo", "skopeo"),
     packaged("docker-registry", "docker-registry"),
     packaged("nginx", "nginx-light"),
+    packaged(POSTGRES, "postgresql"),
+    packaged("node", "nodejs"),
+    packaged("npm", "npm"),
     packaged("htpasswd", "apache2-utils"),
     packaged("openssl", "openssl"),
     packaged("curl", "curl"),
@@ -63,6 +77,10 @@ pub(crate) const GO_PROGRAMS: &[GoProgram] = &[
     go("buildctl", "github.com/moby/buildkit", "v0.28.0", "cmd/buildctl"),
     go("buildkitd", "github.com/moby/buildkit", "v0.28.0", "cmd/buildkitd"),
     go("buildx", "github.com/docker/buildx", "v0.30.1", "cmd/buildx"),
+    go("docker-compose", "github.com/docker/compose/v2", "v2.40.3", "cmd"),
+    go("minio", "github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c", ""),
+    go("versitygw", "github.com/versity/versitygw", "v1.8.0", "cmd/versitygw"),
+    go("fake-gcs-server", "github.com/fsouza/fake-gcs-server", "v1.56.1", ""),
 ];
 
 /// Peers that only the benchmark runs.
@@ -70,6 +88,9 @@ pub(crate) const GO_PEERS: &[GoProgram] = &[
     go("registry", "github.com/distribution/distribution/v3", "v3.1.2", "cmd/registry"),
     go("olareg", "github.com/olareg/olareg", "v0.1.2", "cmd/olareg"),
 ];
+
+pub(crate) const NPM_PROGRAMS: &[NpmProgram] =
+    &[NpmProgram { program: "azurite", version: "3.35.0" }];
 
 pub(crate) const CARGO_PROGRAMS: &[CargoProgram] = &[
     CargoProgram { program: "cargo-deny", version: "0.20.2" },
@@ -92,11 +113,27 @@ const fn go(
 impl Packaged {
     /// Where it stands, or none.
     pub(crate) fn find(&self) -> Option<PathBuf> {
-        if self.program.starts_with('/') {
-            return Some(PathBuf::from(self.program)).filter(|path| path.exists());
+        match self.program.split_once("/*/") {
+            Some((parent, rest)) => newest(Path::new(parent), rest),
+            None if self.program.starts_with('/') => {
+                Some(PathBuf::from(self.program)).filter(|path| path.exists())
+            }
+            None => search_path(self.program),
         }
-        search_path(self.program)
     }
+}
+
+/// The file `rest` in the folder below `parent` that is named by the highest number.
+fn newest(parent: &Path, rest: &str) -> Option<PathBuf> {
+    let folders = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    folders
+        .filter_map(|folder| {
+            let version = folder.file_name().to_str()?.parse::<u32>().ok()?;
+            Some((version, folder.path().join(rest)))
+        })
+        .filter(|(_, path)| path.exists())
+        .max()
+        .map(|(_, path)| path)
 }
 
 impl GoProgram {
@@ -107,6 +144,22 @@ impl GoProgram {
 
     pub(crate) fn find(&self) -> Option<PathBuf> {
         Some(self.folder().join(self.program)).filter(|path| path.is_file())
+    }
+}
+
+impl NpmProgram {
+    /// The folder of this version, which holds it and the modules that it brings.
+    pub(crate) fn folder(&self) -> PathBuf {
+        cache().join(format!("{}-{}", self.program, self.version))
+    }
+
+    /// The folder of its command.
+    fn bin(&self) -> PathBuf {
+        self.folder().join("node_modules/.bin")
+    }
+
+    pub(crate) fn find(&self) -> Option<PathBuf> {
+        Some(self.bin().join(self.program)).filter(|path| path.is_file())
     }
 }
 
@@ -133,7 +186,11 @@ pub(crate) fn cache() -> PathBuf {
 /// The value of `PATH` under which every built program is found before one of the same name elsewhere.
 pub(crate) fn path_with_tools() -> std::ffi::OsString {
     let built = GO_PROGRAMS.iter().chain(GO_PEERS).map(GoProgram::folder);
-    let folders = built.chain(CARGO_PROGRAMS.iter().map(|tool| tool.folder().join("bin")));
+    let postgres = packaged(POSTGRES, "").find();
+    let folders = built
+        .chain(NPM_PROGRAMS.iter().map(NpmProgram::bin))
+        .chain(CARGO_PROGRAMS.iter().map(|tool| tool.folder().join("bin")))
+        .chain(postgres.as_deref().and_then(Path::parent).map(Path::to_path_buf));
     let before = std::env::var_os("PATH").unwrap_or_default();
     let all = folders.chain(std::env::split_paths(&before)).chain(system_folders());
     // A folder with a colon in its name cannot be on PATH at all; then only the old value is left.
@@ -151,4 +208,23 @@ fn search_path(program: &str) -> Option<PathBuf> {
 /// Daemons live here, and a user's PATH often leaves these folders out.
 fn system_folders() -> impl Iterator<Item = PathBuf> {
     ["/usr/local/sbin", "/usr/sbin", "/sbin"].into_iter().map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_the_highest_version_that_has_the_program() {
+        let parent = std::env::temp_dir().join(format!("berth-newest-{}", std::process::id()));
+        for path in ["9/bin/postgres", "15/bin/postgres", "17/bin/psql", "notes/bin/postgres"] {
+            let file = parent.join(path);
+            std::fs::create_dir_all(file.parent().expect("a parent")).expect("a folder");
+            std::fs::write(file, "").expect("a file");
+        }
+        let found = newest(&parent, "bin/postgres");
+        std::fs::remove_dir_all(&parent).expect("removed");
+        assert_eq!(found, Some(parent.join("15/bin/postgres")));
+        assert_eq!(newest(&parent, "bin/postgres"), None);
+    }
 }

@@ -46,9 +46,14 @@ pub struct Client {
 impl Client {
     /// For the registry at `url`, without a slash at its end.
     pub fn new(url: &str) -> Self {
+        Self::with_patience(url, Duration::from_secs(120))
+    }
+
+    /// One that calls an answer that takes longer than `patience` a broken connection.
+    pub fn with_patience(url: &str, patience: Duration) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(120)))
+            .timeout_global(Some(patience))
             .build();
         Self { agent: config.into(), url: url.to_owned() }
     }

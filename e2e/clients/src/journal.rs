@@ -12,6 +12,17 @@ pub struct Promise {
     digest: String,
 }
 
+/// What became of a promise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It is there, exactly.
+    Kept,
+    /// No answer, half an answer or a 5xx: nothing can be said.
+    Unknown(String),
+    /// The registry denies it or serves other bytes.
+    Broken(String),
+}
+
 /// Every promise so far, in the order in which the answers came.
 #[derive(Debug, Default)]
 pub struct Journal {
@@ -40,10 +51,20 @@ impl Journal {
         self.len() == 0
     }
 
-    /// Reads every promise from number `first` on and describes those that were broken.
+    /// Reads every promise from number `first` on and describes those that are not kept for certain.
     pub fn broken(&self, client: &Client, first: usize) -> Vec<String> {
-        let promises = self.promises.lock().unwrap();
-        promises[first..].iter().filter_map(|promise| promise.broken(client)).collect()
+        let promises = self.promises.lock().unwrap()[first..].to_vec();
+        let described = promises.iter().filter_map(|promise| match promise.read(client) {
+            Verdict::Kept => None,
+            Verdict::Unknown(why) | Verdict::Broken(why) => Some(why),
+        });
+        described.collect()
+    }
+
+    /// Reads the promise of this number.
+    pub fn read(&self, number: usize, client: &Client) -> Verdict {
+        let promise = self.promises.lock().unwrap()[number].clone();
+        promise.read(client)
     }
 
     fn note(&self, path: String, digest: &str) {
@@ -52,14 +73,20 @@ impl Journal {
 }
 
 impl Promise {
-    fn broken(&self, client: &Client) -> Option<String> {
-        match client.try_get(&self.path) {
-            Ok(answer) if answer.status != 200 => Some(format!("{}: {}", self.path, answer.status)),
-            Ok(answer) if digest(&answer.body) != self.digest => {
-                Some(format!("{}: {} wrong bytes", self.path, answer.body.len()))
+    fn read(&self, client: &Client) -> Verdict {
+        let path = &self.path;
+        match client.try_get(path) {
+            Err(error) => Verdict::Unknown(format!("{path}: {error}")),
+            Ok(answer) if answer.status >= 500 => {
+                Verdict::Unknown(format!("{path}: {}", answer.status))
             }
-            Ok(_) => None,
-            Err(error) => Some(format!("{}: {error}", self.path)),
+            Ok(answer) if answer.status != 200 => {
+                Verdict::Broken(format!("{path}: {}", answer.status))
+            }
+            Ok(answer) if digest(&answer.body) != self.digest => {
+                Verdict::Broken(format!("{path}: {} wrong bytes", answer.body.len()))
+            }
+            Ok(_) => Verdict::Kept,
         }
     }
 }

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::command;
 use crate::daemon::Daemon;
+use crate::stores::{Servers, Stores};
 
 /// The user that [`Settings::with_password`] lets in.
 pub const USER: &str = "ada";
@@ -28,7 +29,10 @@ pub enum Program {
 #[derive(Clone, Debug)]
 pub struct Settings {
     program: Program,
+    stores: Option<Stores>,
     root: Option<PathBuf>,
+    storage: Option<String>,
+    secret: Option<String>,
     password: bool,
     environment: Vec<(String, String)>,
     more: String,
@@ -44,23 +48,36 @@ pub struct Registry {
     root: PathBuf,
     config: PathBuf,
     program: Program,
+    _servers: Option<Servers>,
     _folder: TempDir,
 }
 
 impl Default for Settings {
     /// Berth on a fresh folder, deletion on, nobody asked for a password. With `CLIENTS_AGAINST` set
-    /// to `docker-registry` the original takes its place, to prove a test that both must pass.
+    /// to `docker-registry` the original takes its place, to prove a test that both must pass; with
+    /// `CLIENTS_STORES` set to `files+postgres` or `minio+postgres` Berth has these below it.
     fn default() -> Self {
         let original = std::env::var("CLIENTS_AGAINST").is_ok_and(|name| name == "docker-registry");
-        Self::of(if original { Program::DockerRegistry } else { Program::Berth })
+        if original {
+            return Self::of(Program::DockerRegistry);
+        }
+        Self { stores: Stores::asked_for(), ..Self::of(Program::Berth) }
     }
 }
 
 impl Settings {
     /// The defaults, for this program.
     pub fn of(program: Program) -> Self {
-        let (environment, more) = (Vec::new(), String::new());
-        Self { program, root: None, password: false, environment, more }
+        Self {
+            program,
+            stores: None,
+            root: None,
+            storage: None,
+            secret: None,
+            password: false,
+            environment: Vec::new(),
+            more: String::new(),
+        }
     }
 
     /// Asks everybody for the password of [`USER`].
@@ -69,9 +86,27 @@ impl Settings {
         self
     }
 
-    /// Keeps the data here instead of in a fresh folder.
+    /// Keeps all data here instead of in a fresh folder, whatever the run asks for.
     pub fn at(mut self, root: &Path) -> Self {
+        self.stores = None;
         self.root = Some(root.to_path_buf());
+        self
+    }
+
+    /// Keeps blobs where this says instead of in a folder: a driver's lines of `storage`, two spaces in.
+    pub fn with_storage(mut self, yaml: &str) -> Self {
+        self.storage = Some(yaml.to_owned());
+        self
+    }
+
+    /// Keeps the metadata where this URL says: `sqlite:PATH` or `postgres://…`.
+    pub fn with_metadata(self, url: &str) -> Self {
+        self.with_section(&format!("berth:\n  metadata:\n    url: '{url}'\n"))
+    }
+
+    /// Gives it the `http.secret` that replicas share.
+    pub fn with_secret(mut self, secret: &str) -> Self {
+        self.secret = Some(secret.to_owned());
         self
     }
 
@@ -88,10 +123,16 @@ impl Settings {
     }
 
     /// Starts it and waits until it is ready.
-    pub fn start(self) -> Registry {
+    pub fn start(mut self) -> Registry {
+        let servers = self.stores.map(Stores::start);
+        if let Some(servers) = &servers {
+            self.storage = servers.storage();
+            self = self.with_metadata(&servers.metadata());
+        }
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
-        let root = self.root.clone().unwrap_or_else(|| folder.path().join("data"));
+        let elsewhere = servers.as_ref().and_then(Servers::root).map(Path::to_path_buf);
+        let root = self.root.clone().or(elsewhere).unwrap_or_else(|| folder.path().join("data"));
         let config = folder.path().join("config.yml");
         std::fs::write(&config, self.config(&root, port, folder.path())).unwrap();
         let mut command = Command::new(binary(self.program));
@@ -101,17 +142,30 @@ impl Settings {
         let daemon = Daemon::start(&command, &log, "KILL");
         let host = format!("127.0.0.1:{port}");
         let program = self.program;
-        let registry =
-            Registry { daemon, command, log, host, root, config, program, _folder: folder };
+        let registry = Registry {
+            daemon,
+            command,
+            log,
+            host,
+            root,
+            config,
+            program,
+            _servers: servers,
+            _folder: folder,
+        };
         registry.wait_until_ready();
         registry
     }
 
     fn config(&self, root: &Path, port: u16, folder: &Path) -> String {
+        let files = || format!("  filesystem:\n    rootdirectory: {}\n", root.display());
+        let storage = self.storage.clone().unwrap_or_else(files);
         let mut text = format!(
-            "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:{port}\n",
-            root.display()
+            "version: 0.1\nlog:\n  level: info\nstorage:\n{storage}  delete:\n    enabled: true\nhttp:\n  addr: 127.0.0.1:{port}\n",
         );
+        if let Some(secret) = &self.secret {
+            text += &format!("  secret: {secret}\n");
+        }
         if self.password {
             let file = folder.join("htpasswd");
             let line = command::run("htpasswd", &["-Bbn", USER, PASSWORD]);
@@ -144,7 +198,7 @@ impl Registry {
         format!("{}/{name}", self.host)
     }
 
-    /// The `rootdirectory`.
+    /// Where the bytes are: the `rootdirectory`, or the folder of a store's server.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -213,11 +267,14 @@ pub fn berth() -> Command {
     berth
 }
 
+/// What begins like this is read by a registry or by the library of its object store.
+const SETTINGS: [&str; 5] = ["BERTH_", "REGISTRY_", "AWS_", "AZURE_", "GOOGLE_"];
+
 /// A variable of the test run must not become a setting of the server.
 pub fn without_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("BERTH_") || text.starts_with("REGISTRY_") {
+        if SETTINGS.iter().any(|prefix| text.starts_with(prefix)) {
             command.env_remove(&name);
         }
     }

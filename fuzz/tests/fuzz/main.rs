@@ -8,10 +8,15 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod basic;
+mod content_range;
+mod forwarded;
 mod hash_state;
-mod headers;
 mod htpasswd;
 mod http;
 mod link;
 mod manifest;
 mod names;
+mod query;
+mod range;
+mod upload_id;

@@ -1,6 +1,8 @@
 //! A refusal must reach the client that is still sending: Go's client streams 200 MiB and has to learn
 //! why nobody wants them.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -36,6 +38,46 @@ fn a_go_client_in_the_middle_of_a_body_learns_that_it_must_log_in() {
     let registry = Settings::of(Program::Berth).with_password().start();
     let path = "/v2/early/blobs/uploads/";
     every_attempt_is_told("401 UNAUTHORIZED", &registry, path, &["-times=40", "-method=POST"]);
+}
+
+/// Asks with a wrong password until the registry says that too many are being looked at; the connections
+/// whose passwords wait for their turn.
+fn crowd(registry: &Registry) -> Vec<TcpStream> {
+    // Many more than may wait; each is refused only after all before it have a place.
+    let mut crowd = Vec::new();
+    for _ in 0..1000 {
+        let mut stream = TcpStream::connect(registry.host()).unwrap();
+        let head = "GET /v2/ HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YWRhOng=\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        crowd.push(stream);
+        // One that waits is not answered, so only the newest of a full house can be.
+        let newest = crowd.last_mut().unwrap();
+        newest.set_read_timeout(Some(std::time::Duration::from_millis(20))).unwrap();
+        let mut told = [0; 12];
+        if newest.read_exact(&mut told).is_ok() {
+            assert_eq!(&told, b"HTTP/1.1 429");
+            return crowd;
+        }
+    }
+    panic!("1000 passwords wait and nobody was told to come back\n{}", registry.log());
+}
+
+#[test]
+#[ignore = "needs real clients: cargo xtask test"]
+fn a_go_client_in_the_middle_of_a_body_learns_that_too_many_log_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let accounts = folder.path().join("htpasswd");
+    // A hash of a cost that keeps each look at it busy for longer than the test takes.
+    let hash = "$2b$24$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+    std::fs::write(&accounts, format!("ada:{hash}\n")).unwrap();
+    let auth = format!("auth:\n  htpasswd:\n    realm: r\n    path: {}\n", accounts.display());
+    let mut registry = Settings::of(Program::Berth).with_section(&auth).start();
+    let _crowd = crowd(&registry);
+    let login = "-header=Authorization: Basic YWRhOnk=";
+    let path = "/v2/early/blobs/uploads/";
+    let options = ["-times=40", "-method=POST", login];
+    every_attempt_is_told("429 TOOMANYREQUESTS", &registry, path, &options);
+    registry.kill();
 }
 
 #[test]

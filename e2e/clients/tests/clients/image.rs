@@ -66,6 +66,31 @@ impl Container {
         self.docker.run(&["rmi", image]);
     }
 
+    /// The line that says under which user the server serves, and the user that it really has.
+    fn serving_as(&self, words: &str) -> (String, u32) {
+        let said = self.said();
+        let line = said.lines().find(|line| line.contains(words));
+        let line = line.unwrap_or_else(|| panic!("{words:?} is not in the log:\n{said}"));
+        let pid = self.docker.run(&["inspect", "--format", "{{.State.Pid}}", "registry"]);
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let uids = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap();
+        let uids: Vec<u32> = uids.split_whitespace().map(|uid| uid.parse().unwrap()).collect();
+        assert!(uids.iter().all(|uid| *uid == uids[0]), "real, effective, saved: {uids:?}");
+        (line.to_owned(), uids[0])
+    }
+
+    /// The server gave up root for good, and said so.
+    fn serves_without_root(&self) {
+        let (line, uid) = self.serving_as("serving as an unprivileged user");
+        assert!(uid != 0 && line.contains(&format!("uid={uid}")), "{line}: {uid}");
+    }
+
+    /// The server stayed root, and said what hands the folder over.
+    fn stays_root(&self) {
+        let (line, uid) = self.serving_as("serving as root");
+        assert!(uid == 0 && line.contains("berth adopt"), "{line}: {uid}");
+    }
+
     fn said(&self) -> String {
         let mut logs = self.docker.command();
         let output = logs.args(["logs", "registry"]).output().unwrap();
@@ -174,13 +199,14 @@ fn a_folder_of_another_user_with_files_of_root_stays_with_root_also_offline() {
     {
         let container = Container::run(&["-v", &volume]);
         container.push("localhost:5000/kept:1");
-        assert!(container.said().contains("serving as root"), "{}", container.said());
+        container.stays_root();
         let collect = ["exec", "registry", "bin/registry", "garbage-collect", config];
         container.docker.run(&collect);
         container.docker.run(&["rmi", "localhost:5000/kept:1"]);
     }
     {
         let (docker, _turn) = (Docker::shared(), port_5000());
+        load(&docker);
         docker.run(&["run", "--rm", "-v", &volume, "--entrypoint", "berth", IMAGE, "export"]);
     }
     Container::run(&["-v", &volume]).pull("localhost:5000/kept:1");
@@ -188,21 +214,23 @@ fn a_folder_of_another_user_with_files_of_root_stays_with_root_also_offline() {
 
 #[test]
 #[ignore = "needs real clients: cargo xtask test"]
-fn an_adopted_folder_is_served_without_root_from_then_on() {
+fn a_folder_of_root_stays_with_root_until_it_is_adopted() {
     let data = tempfile::tempdir().unwrap();
     std::fs::write(data.path().join("of-root"), "x").unwrap();
     let volume = mount(&data, "/var/lib/registry");
     {
         let container = Container::run(&["-v", &volume]);
+        container.stays_root();
         container.push("localhost:5000/kept:1");
         container.docker.run(&["rmi", "localhost:5000/kept:1"]);
     }
     {
         let (docker, _turn) = (Docker::shared(), port_5000());
+        load(&docker);
         docker.run(&["run", "--rm", "-v", &volume, "--entrypoint", "berth", IMAGE, "adopt"]);
     }
     let container = Container::run(&["-v", &volume]);
-    assert!(container.said().contains("serving as an unprivileged user"), "{}", container.said());
+    container.serves_without_root();
     container.pull("localhost:5000/kept:1");
     container.serves();
 }
@@ -255,6 +283,8 @@ fn a_certificate_and_two_variables_speak_tls() {
     ]);
     let checked = ["-sSf", "--cacert", text(&certificate), "https://localhost:5000/v2/"];
     run("curl", &checked);
+    // The key is root's alone: it was read before root was given up.
+    container.serves_without_root();
     container.serves();
 }
 
@@ -318,10 +348,7 @@ fn the_server_gives_up_root_on_a_new_volume() {
     let data = tempfile::tempdir().unwrap();
     let container = Container::run(&["-v", &mount(&data, "/var/lib/registry")]);
     container.serves();
-    let pid = container.docker.run(&["inspect", "--format", "{{.State.Pid}}", "registry"]);
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let uids = status.lines().find(|line| line.starts_with("Uid:")).unwrap();
-    assert!(uids.split_whitespace().skip(1).all(|uid| uid != "0"), "{uids}");
+    container.serves_without_root();
 }
 
 #[test]

@@ -11,19 +11,26 @@
 
 mod buildah;
 mod buildkit;
+mod chart;
+mod compose;
 mod containerd;
 mod cosign;
 mod crane;
 mod differences;
 mod docker;
 mod early_answer;
+mod faults;
 mod helm;
 mod image;
 mod kill;
+mod matrix;
 mod oras;
 mod podman;
 mod power_cut;
 mod readme;
 mod regctl;
+mod replicas;
+mod rolling;
 mod skopeo;
+mod storm;
 mod tree;

@@ -1,0 +1,52 @@
+//! Replicas on one bucket and one database, with a balancer before them: what an operator of several
+//! machines runs, on one.
+
+use crate::balancer::{Balancer, Retry};
+use crate::minio::Minio;
+use crate::postgres::Postgres;
+use crate::registry::{Program, Registry, Settings};
+
+/// Signs upload ids that any replica takes back.
+const SECRET: &str = "shared-by-the-replicas-of-a-test";
+
+/// A running cluster on MinIO and PostgreSQL.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Where clients go.
+    pub balancer: Balancer,
+    /// Every one knows the same.
+    pub replicas: Vec<Registry>,
+    /// Where the bytes are.
+    pub store: Minio,
+    /// Where everything else is.
+    pub postgres: Postgres,
+}
+
+impl Cluster {
+    /// Starts this many replicas.
+    pub fn start(count: usize, retry: Retry) -> Self {
+        let (store, postgres) = (Minio::start(), Postgres::start());
+        let replicas: Vec<_> =
+            (0..count).map(|_| replica(&store.section(), &postgres.url())).collect();
+        let balancer = Balancer::before(replicas.iter().map(Registry::host), retry);
+        Self { balancer, replicas, store, postgres }
+    }
+
+    /// The log of every replica, for a failure's message.
+    pub fn logs(&self) -> String {
+        let logs = self.replicas.iter().map(|replica| last_lines(&replica.log()));
+        logs.enumerate().map(|(number, log)| format!("--- replica {number}\n{log}\n")).collect()
+    }
+}
+
+/// One more process on this store (a driver's lines of `storage`) and this database.
+pub fn replica(storage: &str, metadata: &str) -> Registry {
+    let settings = Settings::of(Program::Berth).with_storage(storage).with_metadata(metadata);
+    settings.with_secret(SECRET).start()
+}
+
+/// What is worth reading of a long log: its end, without the lines of requests that went well.
+fn last_lines(log: &str) -> String {
+    let lines: Vec<_> = log.lines().filter(|line| !line.contains("level=info")).collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
+}
