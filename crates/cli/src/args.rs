@@ -48,7 +48,7 @@ struct Berth {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the registry.
-    Serve(ConfigPath),
+    Serve(Serve),
     /// Remove content that nothing needs. Beside a running server, it does the work.
     #[command(name = "garbage-collect")]
     GarbageCollect(GarbageCollect),
@@ -83,6 +83,27 @@ pub(crate) struct ConfigPath {
     pub(crate) config: Option<PathBuf>,
 }
 
+/// How to serve.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Which part of the work to do, instead of berth.role; other than all only where replicas
+    /// share a PostgreSQL database.
+    #[arg(long, value_parser = ["all", "http", "workers"])]
+    pub(crate) role: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: ConfigPath,
+}
+
+/// How to check.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Only read the configuration: do not try the stores that it names.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) at: ConfigPath,
+}
+
 /// How to collect.
 #[derive(Debug, Args)]
 pub(crate) struct GarbageCollect {
@@ -112,8 +133,8 @@ pub(crate) struct Import {
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Report every mistake; unknown keys are errors here.
-    Check(ConfigPath),
+    /// Report every mistake, unknown keys included, and what the stores can do.
+    Check(Check),
     /// Print the settings in force, without secrets.
     Show(ConfigPath),
     /// Print the default configuration.
@@ -163,7 +184,9 @@ fn registry(arguments: Vec<OsString>, configured: bool) -> Result<Invocation, cl
     }
     let command = parse(ORIGINAL, arguments)?;
     match &command {
-        Command::Serve(ConfigPath { config: None }) if !configured => Ok(unspecified("serve")),
+        Command::Serve(Serve { at: ConfigPath { config: None }, .. }) if !configured => {
+            Ok(unspecified("serve"))
+        }
         Command::GarbageCollect(GarbageCollect { at: ConfigPath { config: None }, .. })
             if !configured =>
         {
@@ -254,7 +277,7 @@ mod tests {
         let serve = reads(&["/entrypoint.sh", "/etc/docker/registry/config.yml"]).unwrap();
         assert!(matches!(
             serve,
-            Invocation::Command(Command::Serve(ConfigPath { config: Some(_) }))
+            Invocation::Command(Command::Serve(Serve { at: ConfigPath { config: Some(_) }, .. }))
         ));
         let collect = reads(&["/entrypoint.sh", "garbage-collect", "-m", "x.yml"]).unwrap();
         assert!(matches!(

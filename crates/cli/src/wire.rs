@@ -5,6 +5,7 @@ mod bucket;
 mod home;
 mod metadata;
 mod stores;
+mod trial;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::config::{Config, Locations};
 
 pub(crate) use home::home;
 pub(crate) use stores::{Stores, World, open_stores};
+pub(crate) use trial::trial;
 
 /// The setting under which the key of upload ids is kept.
 const UPLOAD_KEY: &str = "upload-key";

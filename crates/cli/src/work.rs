@@ -3,6 +3,7 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indicatif::BinaryBytes;
 use parking_lot::Mutex;
@@ -11,6 +12,7 @@ use tokio::sync::Notify;
 use workers::collect::{self, Collect, CollectOptions};
 use workers::export::{self, Export};
 use workers::import::{self, Import};
+use workers::sweep::{self, OwnPlaces, Sweep, SweepOptions};
 use workers::verify::{self, Verify};
 use workers::{Observer, Shutdown, WorkError};
 
@@ -31,17 +33,6 @@ pub(crate) enum Work {
     Import,
     /// `berth export`.
     Export,
-}
-
-impl Work {
-    /// As its command is called.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::GarbageCollect { .. } => "garbage-collect",
-            Self::Import => "import",
-            Self::Export => "export",
-        }
-    }
 }
 
 /// What phase two of an import has left to do in a running server: those who add to it, the duty
@@ -66,10 +57,20 @@ impl Backlog {
     }
 }
 
+/// Whether somebody may push at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Others {
+    /// A server serves the same stores.
+    Present,
+    /// The stores are ours alone.
+    Absent,
+}
+
 /// Does it; the last line of the answer sums it up.
 pub(crate) async fn perform(
     work: Work,
     stores: &Stores,
+    others: Others,
     observer: &dyn Observer,
     shutdown: &Shutdown,
 ) -> Result<String, WorkError> {
@@ -77,10 +78,22 @@ pub(crate) async fn perform(
         Work::GarbageCollect { dry_run, delete_untagged } => {
             let options = CollectOptions { dry_run, delete_untagged, ..CollectOptions::default() };
             let report = collect::run(&collection(stores), options, observer, shutdown).await?;
+            let mut options = SweepOptions { dry_run, ..SweepOptions::default() };
+            if others == Others::Absent {
+                options.settle = Duration::ZERO;
+            }
+            let swept = sweep::run(&thorough_sweep(stores), options, observer, shutdown).await?;
             let verb = if dry_run { "would be removed" } else { "removed" };
             Ok(format!(
-                "{} manifests, {} links and {} blobs ({} bytes) {verb}; {} blobs could not be removed",
-                report.manifests, report.links, report.blobs, report.bytes, report.failed
+                "{} manifests, {} links and {} blobs ({} bytes) {verb}, and {} left behind by crashes \
+                 ({} bytes); {} could not be removed",
+                report.manifests,
+                report.links,
+                report.blobs,
+                report.bytes,
+                swept.swept,
+                swept.bytes,
+                report.failed + swept.failed
             ))
         }
         Work::Import => {
@@ -164,6 +177,27 @@ fn exporting(stores: &Stores) -> Export {
         content: stores.metadata.clone(),
         settings: stores.metadata.clone(),
     }
+}
+
+/// The parts of a sweep that knows every name that Berth gives and nobody else.
+pub(crate) fn quick_sweep(stores: &Stores) -> Sweep {
+    Sweep {
+        blobs: stores.blobs.clone(),
+        liveness: stores.metadata.clone(),
+        uploads: stores.metadata.clone(),
+        clock: stores.world.clock.clone(),
+        own_places: None,
+    }
+}
+
+/// The parts of a sweep that looks at the places of the original's tree too.
+fn thorough_sweep(stores: &Stores) -> Sweep {
+    let places = OwnPlaces {
+        tree: stores.tree.clone(),
+        content: stores.metadata.clone(),
+        settings: stores.metadata.clone(),
+    };
+    Sweep { own_places: Some(places), ..quick_sweep(stores) }
 }
 
 fn collection(stores: &Stores) -> Collect {

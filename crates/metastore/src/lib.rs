@@ -12,7 +12,9 @@ mod sqlite;
 pub mod conformance;
 
 pub use metadata::{MetadataFigures, MetadataStore, PoolFigures};
-pub use postgres::{Host, InvalidUrl, Postgres, PostgresOptions, RootCertificates, TlsMode};
+pub use postgres::{
+    Host, InvalidUrl, Postgres, PostgresLook, PostgresOptions, RootCertificates, TlsMode,
+};
 pub use sqlite::{OpenOptions, Sqlite, WriterStats};
 
 use store::{StoreError, WriteError};

@@ -21,6 +21,7 @@ mod import;
 mod lease;
 mod limits;
 mod liveness;
+mod look;
 mod manifest;
 mod migrate;
 mod mount;
@@ -48,6 +49,7 @@ use failure::Failure;
 use pool::Shared;
 use transaction::{Strength, Work};
 
+pub use look::PostgresLook;
 pub use options::{Host, PostgresOptions, RootCertificates, TlsMode};
 pub use url::InvalidUrl;
 

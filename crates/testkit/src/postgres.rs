@@ -153,7 +153,9 @@ impl Drop for PostgresServer {
 /// Stops the server and removes its files once our end of the pipe is closed,
 /// however this process ends.
 fn keep(programs: &Path, directory: &Path) -> Child {
-    let script = "cat > /dev/null; \"$0\" -D \"$1/data\" stop -s -m immediate; rm -rf \"$1\"";
+    // A signal to the whole group of processes must not end the one that tidies up.
+    let script = "trap '' HUP INT TERM; cat > /dev/null; \
+                  \"$0\" -D \"$1/data\" stop -s -m immediate; rm -rf \"$1\"";
     let mut command = plainly(Path::new("sh"));
     command.arg("-c").arg(script).arg(programs.join("pg_ctl")).arg(directory);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -9,7 +9,7 @@
 //! [`export`] writes it. [`collect`] removes what nobody needs, [`sweep`] bytes that nothing
 //! knows, [`expire`] ends uploads that nobody
 //! goes on with, [`verify`] hashes what was imported. [`runner`] repeats the periodic ones and
-//! [`leased`] lets one of several replicas do them.
+//! [`leased`] lets one of several replicas do them. [`transfer`] moves a whole registry elsewhere.
 
 pub mod collect;
 pub mod expire;
@@ -18,6 +18,7 @@ pub mod import;
 pub mod leased;
 pub mod runner;
 pub mod sweep;
+pub mod transfer;
 pub mod tree;
 pub mod verify;
 

@@ -2,6 +2,7 @@
 //! of what was acknowledged and a list of every answer that no fault excuses. A broken connection and a
 //! 5xx are excused; wrong bytes, a denied promise and a tag that goes back are not.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ const PULLERS: u64 = 2;
 const TAGS: u64 = 2;
 /// A client that was refused waits this long, as real ones do.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Between two moves of a tag, and two looks at it.
+const BREATH: Duration = Duration::from_millis(5);
 /// Bytes of a probe's blob: too large for the database, so that it needs every part of the registry.
 const PROBE: usize = 300_000;
 
@@ -100,11 +103,23 @@ impl Load {
         wrong.extend(self.tags.iter().filter_map(|tag| tag.look(&client).err()));
         let moves: u64 = self.tags.iter().map(MovingTag::acknowledged).sum();
         let (promises, reads) = (self.journal.len(), self.reads.load(Ordering::Relaxed));
-        let excused = self.excused().len();
-        println!("{promises} promises, {reads} reads, {moves} moves of tags, {excused} excused");
+        println!("{promises} promises, {reads} reads, {moves} moves of tags; excused:");
+        for (why, times) in self.excuses() {
+            println!("{times} x {why}");
+        }
         assert!(wrong.is_empty(), "{} wrong: {:#?}", wrong.len(), &wrong[..wrong.len().min(40)]);
         // A load that never got to an answer would keep every promise.
         assert!(promises > 100 && reads > 100 && moves > 20, "hardly any load");
+    }
+
+    /// The excused failures without what each one was about, and how often there was one of the kind.
+    fn excuses(&self) -> BTreeMap<String, u64> {
+        let mut kinds = BTreeMap::new();
+        for failure in self.excused() {
+            let kind = failure.split_once(": ").map_or(failure.as_str(), |(_, why)| why);
+            *kinds.entry(kind.chars().take(120).collect()).or_insert(0) += 1;
+        }
+        kinds
     }
 
     fn stopped(&self) -> bool {
@@ -115,7 +130,8 @@ impl Load {
         let client = Client::new(&self.url);
         while !self.stopped() {
             match act(&client) {
-                Ok(None) => {}
+                // Leaves the processors to the others.
+                Ok(None) => std::thread::sleep(BREATH),
                 Ok(Some(why)) => self.excuse(why),
                 Err(why) => self.wrong.lock().unwrap().push(why),
             }

@@ -93,7 +93,9 @@ impl Listing<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.doing("reading the state of", path, self.layout.root())?,
         };
-        let millis = facts.mtime().saturating_mul(1000);
+        // A file keeps the time of its last write when it gets its name, and a copy may keep that of
+        // its original; the time of the last change of either is when it became a blob.
+        let millis = facts.mtime().max(facts.ctime()).saturating_mul(1000);
         let modified = Timestamp::from_millis(millis);
         let staging = key.as_str().rsplit_once("/data.").and_then(|(_, id)| StagingId::parse(id));
         let size = facts.len();

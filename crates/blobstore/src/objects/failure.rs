@@ -41,6 +41,12 @@ const QUOTED: usize = 200;
 /// Sorts an error; `doing` completes "while …" and names the key.
 pub(super) fn sorted(doing: &str, error: &Error) -> Trouble {
     match error {
+        // Not an object that is missing: everything is.
+        Error::NotFound { source, .. } if no_bucket(&source.to_string()) => {
+            Trouble::Other(StoreError::Failed(format!(
+                "{doing}: the store has no such bucket: make it, or check its name and the region"
+            )))
+        }
         Error::NotFound { .. } => {
             Trouble::Missing(StoreError::Damaged(format!("{doing}: the store does not have it")))
         }
@@ -52,6 +58,10 @@ pub(super) fn sorted(doing: &str, error: &Error) -> Trouble {
         }
         _ => Trouble::Other(other(doing, &chain(error))),
     }
+}
+
+fn no_bucket(text: &str) -> bool {
+    ["NoSuchBucket", "ContainerNotFound"].iter().any(|code| text.contains(code))
 }
 
 /// What took too long.
@@ -188,6 +198,19 @@ mod tests {
     fn other_answers_fail_and_are_quoted() {
         let error = generic(&answer("400 Bad Request", "InvalidPart"));
         assert_eq!(error.to_string(), "storage failed: doing: status 400, InvalidPart: said so");
+    }
+
+    #[test]
+    fn a_bucket_that_is_not_there_is_no_missing_object() {
+        for (code, is_missing) in [("NoSuchBucket", false), ("NoSuchKey", true)] {
+            let source = answer("404 Not Found", code).into();
+            let error = Error::NotFound { path: "k".into(), source };
+            assert_eq!(
+                matches!(sorted("doing", &error), Trouble::Missing(_)),
+                is_missing,
+                "{code}"
+            );
+        }
     }
 
     #[test]

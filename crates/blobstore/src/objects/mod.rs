@@ -20,6 +20,7 @@ mod listing;
 mod memory;
 mod probe;
 mod read;
+mod requests;
 mod secret;
 mod settings;
 mod tree;

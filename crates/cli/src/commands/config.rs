@@ -1,5 +1,7 @@
 //! `berth config check | show | default`.
 
+mod stores;
+
 use crate::args::ConfigCommand;
 use crate::config::{default_yaml, show};
 
@@ -8,9 +10,12 @@ use super::{configuration, say};
 /// Looks at the configuration.
 pub(super) fn run(command: &ConfigCommand) -> Result<(), String> {
     match command {
-        ConfigCommand::Check(at) => {
-            let loaded = configuration(at, true).map_err(|error| error.to_string())?;
+        ConfigCommand::Check(options) => {
+            let loaded = configuration(&options.at, true).map_err(|error| error.to_string())?;
             say(loaded.report().trim_end());
+            if !options.offline {
+                stores::try_out(&loaded.config)?;
+            }
         }
         ConfigCommand::Show(at) => {
             let loaded = configuration(at, false).map_err(|error| error.to_string())?;

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use server::TlsSource;
 
 use crate::args::ConfigPath;
-use crate::config::Config;
 use crate::config::auth::Auth;
 use crate::config::listen::Listen;
+use crate::config::{Config, Loaded};
 use crate::process::lock::{StoreLock, own_directory};
 use crate::process::privileges::{follow_owner, owners, serving_user};
 use crate::wire;
@@ -37,7 +37,9 @@ use Verdict::{Bad, Doubt, Good};
 pub(super) fn run(at: &ConfigPath) -> Result<(), String> {
     let loaded = configuration(at, false).map_err(|error| error.to_string())?;
     let config = &loaded.config;
-    let root = config.storage.local_root()?;
+    let Some(root) = config.storage.root_directory() else {
+        return verdict_on(&elsewhere(&loaded)?);
+    };
     // In the order of a start: ports and keys while this may still be root; then as the user who
     // serves, so that nothing is left behind which that user cannot open.
     let owned = owned(root, config);
@@ -47,17 +49,45 @@ pub(super) fn run(at: &ConfigPath) -> Result<(), String> {
         Ok(()) => directory(root),
         Err(error) => Bad(error),
     };
-    let verdicts = [
+    verdict_on(&[
         ("configuration", warnings(loaded.warnings.len())),
         ("storage directory", directory),
         ("file system", file_system(root)),
         ("free space", space(root)),
         ("owner", owned),
         ("server", server(root)),
-        ("address", address(&config.http.listen, bound, root)),
+        ("address", address(&config.http.listen, bound, Some(root))),
         ("TLS", tls),
         ("accounts", accounts),
-    ];
+    ])
+}
+
+/// The checks where blobs lie in a bucket: what is there is told by trying.
+fn elsewhere(loaded: &Loaded) -> Result<Vec<(&'static str, Verdict)>, String> {
+    let config = &loaded.config;
+    let bound = bind(&config.http.listen);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime cannot start: {error}"))?;
+    let tried = runtime.block_on(wire::trial(config, &wire::World::real()));
+    let stores = tried.into_iter().zip(["bucket", "database"]).map(|(tried, name)| {
+        let verdict = match tried.outcome {
+            Ok(text) => Good(text),
+            Err(error) => Bad(format!("{}: {error}", tried.setting)),
+        };
+        (name, verdict)
+    });
+    let mut verdicts = vec![("configuration", warnings(loaded.warnings.len()))];
+    verdicts.extend(stores);
+    verdicts.push(("address", address(&config.http.listen, bound, None)));
+    verdicts.push(("TLS", tls(config)));
+    verdicts.push(("accounts", accounts(config)));
+    Ok(verdicts)
+}
+
+/// One line for each check; an error if any is bad.
+fn verdict_on(verdicts: &[(&str, Verdict)]) -> Result<(), String> {
     let mut bad = 0;
     for (name, verdict) in verdicts {
         let (mark, text) = match verdict {
@@ -179,12 +209,12 @@ fn bind(listen: &Listen) -> io::Result<()> {
     bound.map(drop)
 }
 
-fn address(listen: &Listen, bound: io::Result<()>, root: &Path) -> Verdict {
+fn address(listen: &Listen, bound: io::Result<()>, root: Option<&Path>) -> Verdict {
     match bound {
         Ok(()) => Good(format!("{listen} is free")),
         Err(error)
             if error.kind() == io::ErrorKind::AddrInUse
-                && matches!(StoreLock::try_take(root), Ok(None)) =>
+                && root.is_some_and(|root| matches!(StoreLock::try_take(root), Ok(None))) =>
         {
             Good(format!("{listen}, in use by the running server"))
         }

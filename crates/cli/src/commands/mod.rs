@@ -21,7 +21,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         logging::start_plain();
     }
     let result = match command {
-        Command::Serve(at) => serve::run(&at),
+        Command::Serve(options) => serve::run(&options),
         Command::GarbageCollect(options) => offline::garbage_collect(&options),
         Command::Import(options) => offline::import(&options),
         Command::Export(at) => offline::export(&at),
@@ -71,8 +71,17 @@ pub(crate) fn complain(line: &str) {
 
 /// Reads the configuration that a command was pointed at.
 fn configuration(at: &ConfigPath, strict: bool) -> Result<Loaded, ConfigError> {
+    configuration_with(at, environment(), strict)
+}
+
+/// The same under other variables than those of the environment.
+fn configuration_with(
+    at: &ConfigPath,
+    variables: Vec<(String, String)>,
+    strict: bool,
+) -> Result<Loaded, ConfigError> {
     let source = at.config.clone().map_or(Source::Search, Source::Argument);
-    load(&source, environment(), strict)
+    load(&source, variables, strict)
 }
 
 /// The settings, with warnings on standard error.

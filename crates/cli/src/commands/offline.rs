@@ -15,7 +15,7 @@ use crate::process::privileges::follow_owner;
 use crate::process::signals::Signals;
 use crate::terminal::Terminal;
 use crate::wire::{self, Stores, World, open_stores};
-use crate::work::{self, Work, perform};
+use crate::work::{self, Others, Work, perform};
 
 use super::settings;
 
@@ -78,13 +78,19 @@ async fn alone(
 ) -> Result<String, String> {
     let _lock = own(config, home)?;
     let stores = open_stores(config, world).await.map_err(|error| error.to_string())?;
-    let done = interruptibly(async |shutdown| act(&stores, task, terminal, shutdown).await).await;
+    let done = interruptibly(async |shutdown| {
+        act(&stores, task, Others::Absent, terminal, shutdown).await
+    })
+    .await;
     stores.metadata.close().await;
     done
 }
 
-/// Does it in this process while replicas may serve; another one must not do
-/// the same at the same time.
+/// What only one process may do at a time, whichever of the commands it is: they
+/// read and remove what the others write.
+const LEASE: &str = "maintenance";
+
+/// Does it in this process while replicas may serve.
 async fn beside_replicas(
     config: &Config,
     world: World,
@@ -92,12 +98,15 @@ async fn beside_replicas(
     terminal: &Terminal,
 ) -> Result<String, String> {
     let stores = open_stores(config, world).await.map_err(|error| error.to_string())?;
-    let lease = Lease { name: task.work.name().to_owned(), holder: stores.holder.clone() };
+    let lease = Lease { name: LEASE.to_owned(), holder: stores.holder.clone() };
     let done = interruptibly(async |shutdown| {
-        let work = async { Ok(act(&stores, task, terminal, shutdown).await) };
+        let work = async { Ok(act(&stores, task, Others::Present, terminal, shutdown).await) };
         match leased::run(&*stores.metadata, lease, work).await {
             Ok(Some(done)) => done,
-            Ok(None) => Err(format!("another process is at `{}` already", task.work.name())),
+            Ok(None) => {
+                Err("another process collects garbage, imports or exports now; try again later"
+                    .to_owned())
+            }
             Err(error) => Err(error.to_string()),
         }
     });
@@ -141,11 +150,12 @@ fn own(config: &Config, home: &Path) -> Result<StoreLock, String> {
 async fn act(
     stores: &Stores,
     task: Task,
+    others: Others,
     terminal: &Terminal,
     shutdown: &Shutdown,
 ) -> Result<String, String> {
     let in_words = |error: WorkError| error.to_string();
-    let summary = perform(task.work, stores, terminal, shutdown).await.map_err(in_words)?;
+    let summary = perform(task.work, stores, others, terminal, shutdown).await.map_err(in_words)?;
     if task.work != Work::Import {
         return Ok(summary);
     }

@@ -19,8 +19,9 @@ use tokio::sync::watch;
 use workers::Shutdown;
 use workers::runner::Runner;
 
-use crate::args::ConfigPath;
+use crate::args::Serve;
 use crate::config::auth::Auth;
+use crate::config::berth::Role;
 use crate::config::{Config, Loaded};
 use crate::logging;
 use crate::process::listen::listen_all;
@@ -32,15 +33,25 @@ use crate::process::{checks, control, skew};
 use crate::wire::{self, Stores, World};
 use crate::work::Backlog;
 
-use super::configuration;
+use super::{configuration_with, environment};
 
 use duties::duties;
 use opening::Opened;
 use take_over::take_over;
 
+/// The variables that say which part of the work to do.
+const ROLE: [&str; 2] = ["BERTH_ROLE", "REGISTRY_BERTH_ROLE"];
+
 /// Serves until a signal ends it.
-pub(super) fn run(at: &ConfigPath) -> Result<(), String> {
-    let loaded = configuration(at, false).map_err(|error| error.to_string())?;
+pub(super) fn run(options: &Serve) -> Result<(), String> {
+    let mut variables = environment();
+    // The command line has the last word, in whichever spelling the environment says it.
+    if let Some(role) = &options.role {
+        variables.retain(|(name, _)| !ROLE.iter().any(|role| name.eq_ignore_ascii_case(role)));
+        variables.push((ROLE[0].to_owned(), role.clone()));
+    }
+    let loaded =
+        configuration_with(&options.at, variables, false).map_err(|error| error.to_string())?;
     raise_file_limit();
     let world = World::real();
     let traces = logging::Traces::wanted(|name| std::env::var(name).ok());
@@ -81,7 +92,10 @@ async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
     let mut signals = Signals::new()?;
     let app = Arc::new(wire::app(&config, &world)?);
     let tls = load_tls(&config)?;
-    let listeners = listen_all(&config.http.listen).await?;
+    let listeners = match config.berth.role {
+        Role::All | Role::Http => listen_all(&config.http.listen).await?,
+        Role::Workers => Vec::new(),
+    };
     let debug = match &config.http.debug.listen {
         Some(listen) => listen_all(listen).await?,
         None => Vec::new(),

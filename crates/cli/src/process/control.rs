@@ -18,7 +18,7 @@ use workers::{Finding, Observer, Progress, Shutdown, WorkError};
 
 use crate::terminal::Terminal;
 use crate::wire::Stores;
-use crate::work::{Backlog, Work, in_words, perform};
+use crate::work::{Backlog, Others, Work, in_words, perform};
 
 /// The pause after a failed accept (no descriptors left, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -137,7 +137,7 @@ async fn carry_out(
     relay: &Relay,
     shutdown: &Shutdown,
 ) -> Result<String, WorkError> {
-    let done = perform(work, stores, relay, shutdown).await;
+    let done = perform(work, stores, Others::Present, relay, shutdown).await;
     if work != Work::Import {
         return done;
     }

@@ -39,7 +39,7 @@ async fn sqlite(path: PathBuf) -> Result<Arc<dyn MetadataStore>, StoreError> {
     Ok(opened?)
 }
 
-fn options(
+pub(super) fn options(
     metadata: &Metadata,
     url: &PostgresUrl,
     world: &World,

@@ -114,7 +114,7 @@ impl Work for Merge {
                 }
             }
         }
-        manifest::count(tx, id, added).await?;
+        manifest::count(tx, id, added);
         Ok(left_out)
     }
 }

@@ -151,7 +151,7 @@ impl Work for DropUntagged {
             }
         }
         let less = i64::try_from(dropped).unwrap_or_default();
-        manifest::count(tx, id, -less).await?;
+        manifest::count(tx, id, -less);
         Ok(dropped)
     }
 }

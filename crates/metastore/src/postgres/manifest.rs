@@ -8,7 +8,7 @@ use oci::{Digest, RepositoryName, Role, Tag};
 use store::{DeletedManifest, NewManifest, PutManifest, PutManifestFacts, Rule, Timestamp};
 use tokio_postgres::Row;
 
-use super::args::args;
+use super::args::{arg, args};
 use super::failure::Failure;
 use super::transaction::{Tx, Work};
 use super::{presence, publish, repository, rows, tag};
@@ -68,7 +68,8 @@ impl Work for Put {
         for name in tags {
             tag::point(tx, name, &target).await?;
         }
-        count(tx, repository, i64::from(saved.added)).await
+        count(tx, repository, i64::from(saved.added));
+        Ok(())
     }
 }
 
@@ -79,12 +80,11 @@ pub(crate) struct Saved {
     pub(crate) added: bool,
 }
 
-/// Adds to the number of the repository's manifests.
-pub(crate) async fn count(tx: &Tx, repository: i64, more: i64) -> Result<(), Failure> {
-    if more == 0 {
-        return Ok(());
+/// Adds to the number of the repository's manifests, at the very end.
+pub(crate) fn count(tx: &Tx, repository: i64, more: i64) {
+    if more != 0 {
+        tx.at_last(COUNT, vec![arg(repository), arg(more)]);
     }
-    tx.change(COUNT, args![repository, more]).await.map(drop)
 }
 
 /// Stores the manifest or, if it is there, what its last push said of it.
@@ -200,7 +200,7 @@ impl Work for Delete {
             tag::delete(tx, repository, name, self.actor.as_deref(), self.at).await?;
         }
         remove(tx, ids, &sha256).await?;
-        count(tx, repository, -1).await?;
+        count(tx, repository, -1);
         Ok(Some(DeletedManifest { tags }))
     }
 }

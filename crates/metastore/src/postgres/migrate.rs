@@ -42,7 +42,7 @@ const UPDATE: &str = "UPDATE meta SET schema = $1, min_binary = greatest(min_bin
 const OLDEST: i64 = 130_000;
 
 /// The newest migration that this program knows.
-fn newest() -> i64 {
+pub(crate) fn newest() -> i64 {
     MIGRATIONS.last().map_or(0, |migration| migration.number)
 }
 
@@ -58,6 +58,15 @@ pub(crate) async fn run(shared: &Shared) -> Result<(), Failure> {
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// The server's version and the schema of the tables; changes nothing.
+pub(crate) async fn look(shared: &Shared) -> Result<(String, i64), Failure> {
+    let mut tx = shared.migration().await?;
+    let version = check_server(&tx).await?;
+    let schema = stamp(&tx).await?;
+    tx.commit().await?;
+    Ok((version, schema))
 }
 
 /// Applies the next migration, if one is still missing; the schema after it.
@@ -101,7 +110,8 @@ async fn stamp(tx: &Tx) -> Result<i64, Failure> {
     Ok(schema)
 }
 
-async fn check_server(tx: &Tx) -> Result<(), Failure> {
+/// Refuses servers that will not do; the version of one that does.
+async fn check_server(tx: &Tx) -> Result<String, Failure> {
     let facts = tx.first(ENCODING, args![], |row| {
         let encoding: String = rows::get(row, 0)?;
         let version: String = rows::get(row, 2)?;
@@ -127,5 +137,5 @@ async fn check_server(tx: &Tx) -> Result<(), Failure> {
                 .into(),
         ));
     }
-    Ok(())
+    Ok(version)
 }

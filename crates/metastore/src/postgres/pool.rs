@@ -133,7 +133,8 @@ impl Shared {
             Ok(output) => output,
             Err(failure) => {
                 if !failure.breaks_connection() {
-                    drop(within(limits::WAIT, async { Ok(tx.roll_back().await) }).await);
+                    // Dropped if even that takes too long.
+                    drop(tokio::time::timeout(limits::WAIT, tx.roll_back()).await);
                 }
                 return Err(failure);
             }

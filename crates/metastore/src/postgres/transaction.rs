@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::future::try_join;
+use futures_util::future::{join, try_join};
+use parking_lot::Mutex;
 use tokio_postgres::Row;
 
 use super::args::Arg;
@@ -37,12 +38,17 @@ pub(crate) struct Tx {
     session: Option<Session>,
     begin: String,
     begun: AtomicBool,
+    last: Mutex<Option<Last>>,
 }
+
+/// A statement that travels with `COMMIT`.
+type Last = (&'static str, Vec<Arg<'static>>);
 
 impl Tx {
     /// A transaction that begins with its first statement, by `begin`.
     pub(crate) fn new(session: Session, begin: String) -> Self {
-        Self { session: Some(session), begin, begun: AtomicBool::new(false) }
+        let begun = AtomicBool::new(false);
+        Self { session: Some(session), begin, begun, last: Mutex::new(None) }
     }
 
     fn session(&self) -> Result<&Session, Failure> {
@@ -96,14 +102,30 @@ impl Tx {
         self.together(session, session.batch(sql)).await
     }
 
+    /// Keeps one statement for the very end, so that the row which it changes
+    /// is locked for no longer than the commit itself takes.
+    pub(crate) fn at_last(&self, sql: &'static str, args: Vec<Arg<'static>>) {
+        *self.last.lock() = Some((sql, args));
+    }
+
     /// Makes everything last.
     pub(crate) async fn commit(&mut self) -> Result<(), Failure> {
+        let last = self.last.lock().take();
         let session = self.session()?;
-        if self.begun.load(Ordering::Relaxed) {
-            session.batch("COMMIT").await.map_err(Failure::of_commit)?;
+        let outcome = match last {
+            Some((sql, args)) => {
+                // A commit of what failed undoes it; the first error says why.
+                let ends = join(session.change(sql, &args), session.batch("COMMIT")).await;
+                ends.0.and(ends.1)
+            }
+            None if self.begun.load(Ordering::Relaxed) => session.batch("COMMIT").await,
+            None => Ok(()),
+        };
+        let outcome = outcome.map_err(Failure::of_commit);
+        if !outcome.as_ref().is_err_and(Failure::breaks_connection) {
+            self.session = None;
         }
-        self.session = None;
-        Ok(())
+        outcome
     }
 
     /// Undoes everything. A connection that cannot even do that is closed.

@@ -23,7 +23,7 @@ pub(crate) const UPLOAD: &str = concat!("SELECT ", columns!(), " FROM upload WHE
 pub(crate) const STALE: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM upload WHERE updated_at < greatest($1, $2) \
+    " FROM upload WHERE updated_at < greatest($1::bigint, $2::bigint) \
      AND updated_at < CASE state WHEN 'open' THEN $1 ELSE $2 END \
      ORDER BY updated_at LIMIT $3"
 );

@@ -31,7 +31,8 @@ pub async fn was_imported(settings: &dyn SettingsStore) -> Result<bool, WorkErro
 
 /// Compares the tree with what was imported or exported last. Until the first import is finished
 /// this ends at the first repository; after that it takes the tree's stamp, which costs some
-/// directory reads per repository and one file time per tag, so ask beside serving.
+/// directory reads per repository and one file time per tag, or a list of all links of a bucket, so
+/// ask beside serving.
 ///
 /// # Errors
 /// When the tree or the settings cannot be read.

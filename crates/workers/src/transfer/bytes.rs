@@ -5,10 +5,9 @@ use futures_util::StreamExt;
 use oci::{Algorithm, ByteRange, Digest, Hasher};
 use store::{BlobKey, BlobPlace, BlobRecord, BlobSlot, ByteStream, StagingId, StoreError};
 
-use super::Transfer;
 use super::error::TransferError;
-use super::tally::Tally;
-use crate::{Problem, Shutdown, WorkError};
+use super::pass::Porter;
+use crate::{Problem, WorkError};
 
 /// Blobs up to so many bytes are held and written at once.
 const HELD: u64 = 256 << 10;
@@ -16,9 +15,10 @@ const HELD: u64 = 256 << 10;
 /// How a copy ended.
 #[derive(Debug)]
 pub(super) enum Copied {
-    /// The bytes are right, and in the target.
+    /// The bytes are right.
     Placed {
-        place: BlobPlace,
+        /// Where they are; `None` if the target had them already.
+        place: Option<BlobPlace>,
         /// Their sha512, if it was asked for.
         sha512: Option<Digest>,
     },
@@ -40,14 +40,7 @@ impl From<StoreError> for Stop {
     }
 }
 
-/// What all copies share.
-pub(super) struct Copier<'a> {
-    pub(super) transfer: &'a Transfer,
-    pub(super) tally: &'a Tally<'a>,
-    pub(super) shutdown: &'a Shutdown,
-}
-
-impl Copier<'_> {
+impl Porter<'_> {
     /// Brings the bytes of a blob to where the target keeps them. `own_place` says that the target
     /// knows nothing of the digest; with `sha512` that is computed as well.
     pub(super) async fn copy(
@@ -72,7 +65,7 @@ impl Copier<'_> {
             return Copied::Damaged(Problem::HashMismatch(found));
         }
         self.tally.copied(blob.size);
-        let place = BlobPlace::Inline(bytes.clone());
+        let place = Some(BlobPlace::Inline(bytes.clone()));
         Copied::Placed { place, sha512: sha512.then(|| Digest::of(Algorithm::Sha512, bytes)) }
     }
 
@@ -109,7 +102,7 @@ impl Copier<'_> {
         }
         let sha512 = sha512.then(|| Digest::of(Algorithm::Sha512, &held));
         let key = self.transfer.to.blobs.put(slot, held).await?;
-        Ok(Copied::Placed { place: BlobPlace::Stored(key), sha512 })
+        Ok(Copied::Placed { place: Some(BlobPlace::Stored(key)), sha512 })
     }
 
     async fn staged(
@@ -143,7 +136,7 @@ impl Copier<'_> {
             return Ok(Copied::Damaged(Problem::HashMismatch(digests.sha256)));
         }
         let key = staged.publish(slot).await?;
-        Ok(Copied::Placed { place: BlobPlace::Stored(key), sha512: digests.sha512 })
+        Ok(Copied::Placed { place: Some(BlobPlace::Stored(key)), sha512: digests.sha512 })
     }
 
     /// The sha512 of a blob's bytes, without copying them; `None` if they cannot be read as they

@@ -29,9 +29,9 @@ pub(super) struct LeftOut {
 }
 
 impl LeftOut {
-    /// Whether the bytes under this key are known to be damaged.
-    pub(super) fn holds_key(&self, sha256: &Digest, key: &BlobKey) -> bool {
-        self.blobs.get(sha256).is_some_and(|left| left.key.as_ref() == Some(key))
+    /// Where the source has bytes of the blob that are known to be damaged.
+    pub(super) fn key(&self, sha256: &Digest) -> Option<&BlobKey> {
+        self.blobs.get(sha256)?.key.as_ref()
     }
 
     pub(super) fn holds_blob(&self, sha256: &Digest) -> bool {
@@ -73,6 +73,10 @@ impl LeftOut {
     /// True if that is news.
     pub(super) fn add_manifest(&mut self, sha256: Digest, finding: Finding) -> bool {
         self.manifests.insert(sha256, finding).is_none()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.blobs.is_empty() && self.names.is_empty() && self.manifests.is_empty()
     }
 
     /// Everything, in order of places.

@@ -4,46 +4,75 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use oci::{Digest, RepositoryName};
 use store::{
-    BlobPlace, BlobRecord, BlobState, LinkWalk, PublishBlob, PublishFacts, PublishPlan, Refusal,
-    StoreError, UnlinkBlob, WriteError,
+    BlobKey, BlobPlace, BlobRecord, BlobState, LinkWalk, PublishBlob, PublishFacts, PublishPlan,
+    Refusal, StoreError, UnlinkBlob, WriteError,
 };
 
 use super::bytes::Copied;
 use super::cursor::{self, Pair, Pairs};
 use super::error::TransferError;
-use super::pass::{Pass, Run};
-use crate::{Finding, Problem, WorkError};
+use super::left_out::LeftOut;
+use super::pass::{Pass, Porter, Run};
+use crate::{Problem, WorkError};
 
 /// Links that are worked on at once, so that their transactions share a sync.
 const AT_ONCE: usize = 16;
 
-/// How a link turned out.
-enum Linked {
-    /// The target has it as it should be.
-    Same,
-    /// It was written; with the bytes of a blob, if these were copied.
-    Written { copied: Option<u64> },
-    /// The target had it, and the source does not.
-    Removed,
-    /// The bytes are damaged, or the source knows that already.
-    Damaged { problem: Problem, place: Option<BlobPlace>, removed: bool },
-    /// The bytes could not be read now.
-    Unreadable(String),
+/// One link that is to be looked at.
+struct Link {
+    sha256: Digest,
+    in_source: bool,
+    in_target: bool,
+    /// The sha512 that it is to have.
+    wanted: Option<Digest>,
+    /// The sha512 that the target has.
+    held: Option<Digest>,
+    /// Where the source has bytes that are known to be damaged.
+    known: Option<BlobKey>,
+}
+
+impl Link {
+    fn of(pair: &Pair<LinkWalk>, left_out: &LeftOut) -> Option<Self> {
+        let Pair { source, target } = pair;
+        let sha256 = source.as_ref().or(target.as_ref())?.sha256;
+        let name = |side: &Option<LinkWalk>| side.as_ref().and_then(|link| link.sha512);
+        Some(Self {
+            sha256,
+            in_source: source.is_some(),
+            in_target: target.is_some(),
+            wanted: name(source).filter(|sha512| !left_out.holds_name(sha512)),
+            held: name(target),
+            known: left_out.key(&sha256).cloned(),
+        })
+    }
+
+    fn is_alike(&self) -> bool {
+        self.in_source && self.in_target && self.wanted == self.held
+    }
 }
 
 /// One link that was looked at.
-struct Outcome {
-    sha256: Digest,
-    linked: Linked,
+pub(super) struct Outcome {
+    pub(super) sha256: Digest,
+    pub(super) linked: Linked,
     /// A sha512 that is not the blob's.
-    misnamed: Option<Digest>,
+    pub(super) misnamed: Option<Digest>,
 }
 
-/// What the target is to have, and what it has.
-struct Link {
-    sha256: Digest,
-    source: Option<LinkWalk>,
-    target: Option<LinkWalk>,
+/// How a link turned out.
+pub(super) enum Linked {
+    /// Nothing was to be done.
+    Same,
+    /// It was written; with so many bytes of a blob, if these were copied.
+    Written { copied: Option<u64> },
+    /// The target had it, and the source does not.
+    Removed,
+    /// The bytes are damaged; here, if the source does not know it already.
+    Damaged { problem: Problem, key: Option<BlobKey> },
+    /// The source has no bytes that could be served.
+    Gone,
+    /// The bytes could not be read now.
+    Unreadable(String),
 }
 
 impl Run<'_> {
@@ -53,205 +82,139 @@ impl Run<'_> {
         name: &RepositoryName,
         pass: Pass,
     ) -> Result<(), TransferError> {
-        let transfer = self.transfer;
-        let (from, to) = (&*transfer.from.walk, &*transfer.to.walk);
+        let porter = &self.porter;
+        let (from, to) = (&*porter.transfer.from.walk, &*porter.transfer.to.walk);
         let mut pairs = Pairs::new(cursor::links(from, name), cursor::links(to, name));
-        let mut outcomes = Vec::new();
+        let mut open = FuturesUnordered::new();
         let mut ended = false;
-        while !ended {
-            self.go_on()?;
-            {
-                let run = &*self;
-                let mut open = FuturesUnordered::new();
-                while open.len() < AT_ONCE && !ended {
-                    match pairs.next().await? {
-                        Some(Pair { source, target }) => {
-                            let one = source.as_ref().or(target.as_ref());
-                            let Some(sha256) = one.map(|link| link.sha256) else { continue };
-                            let link = Link { sha256, source, target };
-                            open.push(Box::pin(run.link(name, link, pass)));
-                        }
-                        None => ended = true,
+        loop {
+            while open.len() < AT_ONCE && !ended {
+                porter.go_on()?;
+                match pairs.next().await? {
+                    Some(pair) => {
+                        let link = Link::of(&pair, &self.books.left_out);
+                        open.extend(link.map(|link| Box::pin(porter.link(name, link, pass))));
                     }
-                }
-                while let Some(outcome) = open.next().await {
-                    outcomes.push(outcome?);
+                    None => ended = true,
                 }
             }
-            for outcome in outcomes.drain(..) {
-                self.book(name, outcome, pass)?;
-            }
+            let Some(outcome) = open.next().await else { return Ok(()) };
+            self.books.link(porter.observer, name, outcome?, pass)?;
         }
-        Ok(())
     }
+}
 
+impl Porter<'_> {
     async fn link(
         &self,
         name: &RepositoryName,
         link: Link,
         pass: Pass,
     ) -> Result<Outcome, TransferError> {
-        let Link { sha256, source, target } = link;
-        let done = |linked| Ok(Outcome { sha256, linked, misnamed: None });
-        let Some(source) = source else {
-            return match pass.removes {
-                true => self.unlink(name, sha256).await.and_then(|()| done(Linked::Removed)),
-                false => done(Linked::Same),
-            };
-        };
-        let wanted = source.sha512.filter(|sha512| !self.left_out.holds_name(sha512));
-        let held_name = target.as_ref().and_then(|target| target.sha512);
-        let is_alike = target.is_some() && held_name == wanted;
-        if is_alike && !pass.doubts {
-            return done(Linked::Same);
+        let sha256 = link.sha256;
+        let ended = |linked| Ok(Outcome { sha256, linked, misnamed: None });
+        if !link.in_source {
+            return ended(self.take_out(name, &link, pass).await?);
+        }
+        if link.is_alike() && !pass.doubts {
+            return ended(Linked::Same);
         }
         let state = self.transfer.to.content.blob_state(&sha256).await?;
-        if is_alike && state == Some(BlobState::Live) {
-            return done(Linked::Same);
+        if link.is_alike() && state == Some(BlobState::Live) {
+            return ended(Linked::Same);
         }
-        if let Some(held) = held_name.filter(|held| Some(*held) != wanted) {
+        if let Some(held) = link.held.filter(|held| Some(*held) != link.wanted) {
             // Only the target gives the blob this name.
             self.transfer.to.import.note_verified(vec![(held, false)]).await?;
         }
-        let blob = self.transfer.from.content.blob(name, &sha256).await?;
-        let Some(blob) = blob else {
-            let removed = pass.removes && target.is_some();
-            if removed {
-                self.unlink(name, sha256).await?;
-            }
-            let problem = Problem::NoBytes(sha256);
-            return done(Linked::Damaged { problem, place: None, removed });
+        let Some(blob) = self.transfer.from.content.blob(name, &sha256).await? else {
+            self.take_out(name, &link, pass).await?;
+            return ended(Linked::Gone);
         };
-        self.bring(name, blob, state, wanted, target.is_some() && pass.removes).await
-    }
-
-    /// Copies the bytes if the target has none, and links them.
-    async fn bring(
-        &self,
-        name: &RepositoryName,
-        blob: BlobRecord,
-        state: Option<BlobState>,
-        wanted: Option<Digest>,
-        unlinks: bool,
-    ) -> Result<Outcome, TransferError> {
-        let sha256 = blob.sha256;
-        let is_there = matches!(state, Some(BlobState::Live | BlobState::Condemned));
-        let ended = |linked| Ok(Outcome { sha256, linked, misnamed: None });
-        let (place, found) = if is_there {
-            (None, self.name_of(&blob, wanted).await?)
-        } else {
-            match self.copy(&blob, state, wanted.is_some()).await? {
-                Copied::Placed { place, sha512 } => (Some(place), sha512),
-                Copied::Damaged(problem) => {
-                    if unlinks {
-                        self.unlink(name, sha256).await?;
-                    }
-                    let place = Some(blob.place);
-                    return ended(Linked::Damaged { problem, place, removed: unlinks });
-                }
-                Copied::Unreadable(why) => return ended(Linked::Unreadable(why)),
+        match self.fetch(&blob, &link, state).await? {
+            Copied::Placed { place, sha512 } => self.join(name, &blob, &link, place, sha512).await,
+            Copied::Damaged(problem) => {
+                self.take_out(name, &link, pass).await?;
+                let key = stored(&blob.place).cloned();
+                ended(Linked::Damaged { problem, key })
             }
-        };
-        let copied = place.is_some().then_some(blob.size);
-        let sha512 = found.filter(|found| Some(*found) == wanted);
-        self.publish(PublishBlob {
-            repository: name.clone(),
-            sha256,
-            sha512,
-            size: blob.size,
-            place,
-            session: None,
-            at: self.transfer.clock.now(),
-        })
-        .await?;
-        let misnamed = wanted.filter(|_| sha512.is_none());
-        Ok(Outcome { sha256, linked: Linked::Written { copied }, misnamed })
-    }
-
-    /// The other name of bytes that the target has already, as far as it is proven.
-    async fn name_of(
-        &self,
-        blob: &BlobRecord,
-        wanted: Option<Digest>,
-    ) -> Result<Option<Digest>, TransferError> {
-        match wanted {
-            Some(_) if !blob.verified => self.copier().sha512(blob).await,
-            wanted => Ok(wanted),
+            Copied::Unreadable(why) => ended(Linked::Unreadable(why)),
         }
     }
 
-    async fn copy(
+    /// Copies the bytes, if the target has none, and finds out their other name, if one is wanted.
+    async fn fetch(
         &self,
         blob: &BlobRecord,
+        link: &Link,
         state: Option<BlobState>,
-        sha512: bool,
     ) -> Result<Copied, TransferError> {
-        if let BlobPlace::Stored(key) = &blob.place
-            && self.left_out.holds_key(&blob.sha256, key)
-        {
+        if matches!(state, Some(BlobState::Live | BlobState::Condemned)) {
+            let sha512 = match link.wanted {
+                Some(_) if !blob.verified => self.sha512(blob).await?,
+                proven => proven,
+            };
+            return Ok(Copied::Placed { place: None, sha512 });
+        }
+        if link.known.is_some() && link.known.as_ref() == stored(&blob.place) {
             return Ok(Copied::Damaged(Problem::NoBytes(blob.sha256)));
         }
         let _turn = self.turns.acquire().await.map_err(|_| WorkError::Interrupted)?;
-        let copied = self.copier().copy(blob, state.is_none(), sha512).await?;
+        let copied = self.copy(blob, state.is_none(), link.wanted.is_some()).await?;
         self.tally.finished();
         Ok(copied)
     }
 
-    async fn publish(&self, command: PublishBlob) -> Result<(), TransferError> {
-        let published = self.transfer.to.content.publish_blob(command, Box::new(first_wins)).await;
+    /// Makes the blob a member of the target's repository.
+    async fn join(
+        &self,
+        name: &RepositoryName,
+        blob: &BlobRecord,
+        link: &Link,
+        place: Option<BlobPlace>,
+        found: Option<Digest>,
+    ) -> Result<Outcome, TransferError> {
+        let BlobRecord { sha256, size, .. } = *blob;
+        let copied = place.is_some().then_some(size);
+        let sha512 = found.filter(|found| Some(*found) == link.wanted);
+        let command = PublishBlob {
+            repository: name.clone(),
+            sha256,
+            sha512,
+            size,
+            place,
+            session: None,
+            at: self.transfer.clock.now(),
+        };
+        let content = &self.transfer.to.content;
+        let published = content.publish_blob(command, Box::new(first_wins)).await;
         if let Some(loser) = published.map_err(unexpected)?.unlink {
             self.transfer.to.blobs.delete(&loser).await?;
         }
-        Ok(())
+        let misnamed = link.wanted.filter(|_| sha512.is_none());
+        Ok(Outcome { sha256, linked: Linked::Written { copied }, misnamed })
     }
 
-    /// Takes a blob out of a repository of the target.
-    async fn unlink(&self, name: &RepositoryName, digest: Digest) -> Result<(), TransferError> {
-        let command = UnlinkBlob { repository: name.clone(), digest };
-        let done = self.transfer.to.content.unlink_blob(command, Box::new(|_| Ok(()))).await;
-        done.map_err(unexpected)
-    }
-
-    fn book(
-        &mut self,
+    /// Takes a blob out of a repository of the target, if it is there and that is for this pass.
+    async fn take_out(
+        &self,
         name: &RepositoryName,
-        outcome: Outcome,
+        link: &Link,
         pass: Pass,
-    ) -> Result<(), TransferError> {
-        let Outcome { sha256, linked, misnamed } = outcome;
-        let at = |problem| Finding { path: format!("{name}@{sha256}"), problem };
-        if let Some(sha512) = misnamed {
-            let finding = at(Problem::WrongName(sha512));
-            if self.left_out.add_name(sha512, finding.clone()) {
-                self.observer.finding(&finding);
-            }
+    ) -> Result<Linked, TransferError> {
+        if !pass.is_last || !link.in_target {
+            return Ok(Linked::Same);
         }
-        match linked {
-            Linked::Same => {}
-            Linked::Written { copied } => {
-                self.left_out.remove_blob(&sha256);
-                self.moved.links += 1;
-                self.moved.blobs += u64::from(copied.is_some());
-                self.moved.bytes += copied.unwrap_or(0);
-            }
-            Linked::Removed => self.moved.removed += 1,
-            // It may have gone since its page was read, while the source still serves.
-            Linked::Damaged { place: None, .. } if !pass.is_last => {}
-            Linked::Damaged { problem, place, removed } => {
-                self.moved.removed += u64::from(removed);
-                let key = place.and_then(|place| match place {
-                    BlobPlace::Stored(key) => Some(key),
-                    BlobPlace::Inline(_) => None,
-                });
-                if !self.left_out.holds_blob(&sha256) {
-                    let finding = at(problem);
-                    self.observer.finding(&finding);
-                    self.left_out.add_blob(sha256, key, finding)?;
-                }
-            }
-            Linked::Unreadable(why) => self.observer.finding(&at(Problem::Unreadable(why))),
-        }
-        Ok(())
+        let command = UnlinkBlob { repository: name.clone(), digest: link.sha256 };
+        let done = self.transfer.to.content.unlink_blob(command, Box::new(|_| Ok(()))).await;
+        done.map(|()| Linked::Removed).map_err(unexpected)
+    }
+}
+
+fn stored(place: &BlobPlace) -> Option<&BlobKey> {
+    match place {
+        BlobPlace::Stored(key) => Some(key),
+        BlobPlace::Inline(_) => None,
     }
 }
 

@@ -134,6 +134,18 @@ impl Moved {
     fn objects(&self) -> u64 {
         self.links + self.manifests + self.tags + self.removed
     }
+
+    /// What came on top of `before`.
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            blobs: self.blobs - before.blobs,
+            bytes: self.bytes - before.bytes,
+            links: self.links - before.links,
+            manifests: self.manifests - before.manifests,
+            tags: self.tags - before.tags,
+            removed: self.removed - before.removed,
+        }
+    }
 }
 
 /// What a transfer did. Source and target agree, but for what the findings name.
@@ -170,8 +182,7 @@ pub async fn run(
         let holds = settle(&mut run, Pass::ONLY).await?;
         return Ok(run.report(holds, Duration::ZERO));
     };
-    run.pass(Pass::FIRST).await?;
-    let mut last = run.moved;
+    let mut last = run.pass(Pass::FIRST).await?;
     while run.passes < LIVE_PASSES && !is_little(&last) {
         last = run.pass(Pass::AGAIN).await?;
     }
@@ -198,6 +209,6 @@ async fn settle(run: &mut Run<'_>, pass: Pass) -> Result<Sum, TransferError> {
     run.pass(pass).await?;
     run.carry_settings().await?;
     let (from, to) = run.compare().await?;
-    twin::seal(run.transfer, &from, &to).await?;
+    twin::seal(run.porter.transfer, &from, &to).await?;
     Ok(to)
 }

@@ -5,6 +5,9 @@
 //! where: `_layers/<alg>/<hex>/link`, `_manifests/revisions/<alg>/<hex>/link`,
 //! `_manifests/tags/<tag>/current/link` and `…/index/<alg>/<hex>/link`.
 //!
+//! [`FileTree`] is the tree in a directory, [`ObjectTree`] the one in a bucket. Where things lie, what
+//! a link may hold and what a folder's name means they share.
+//!
 //! The tree has no transactions, so readers expect crash damage everywhere: a [`Listing`] holds
 //! what could be read and, by name, what could not. Only a failure of the whole tree is an error.
 

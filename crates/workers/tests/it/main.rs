@@ -20,4 +20,5 @@ mod objects;
 mod plant;
 mod shelf;
 mod sweep;
+mod transfer;
 mod verify;

@@ -24,6 +24,7 @@ on_both! {
     bytes_without_a_row_go_when_they_are_old,
     the_places_of_the_tree_are_looked_at_only_when_asked_for,
     bytes_of_an_open_upload_stay_until_it_ends,
+    bytes_at_their_own_place_stay_while_their_digest_has_a_row,
     what_an_export_wrote_stays,
     what_an_import_could_not_use_stays_while_a_link_names_it,
     a_tree_with_unknown_links_is_left_alone,
@@ -85,6 +86,17 @@ async fn bytes_of_an_open_upload_stay_until_it_ends(kind: Kind) {
     assert!(house.meta.save_upload(ended).await.unwrap());
     assert_eq!(run(&house.sweep(), REAL).await.swept, 1);
     assert!(!holds(&house, &key));
+}
+
+async fn bytes_at_their_own_place_stay_while_their_digest_has_a_row(kind: Kind) {
+    let house = House::on(kind);
+    // As an export leaves it before it writes the link.
+    let own = house.place(b"layer", "019a-1", true).await;
+    let beside = house.place(b"layer", "019a-2", false).await;
+    house.publish("a", b"layer", BlobPlace::Stored(beside)).await;
+    house.clock.advance(48 * HOUR);
+    assert_eq!(run(&house.sweep(), REAL).await.swept, 0);
+    assert!(holds(&house, &own));
 }
 
 async fn what_an_export_wrote_stays(kind: Kind) {

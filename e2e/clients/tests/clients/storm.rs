@@ -18,8 +18,21 @@ const AWAY: Duration = Duration::from_secs(20);
 /// How long a dead replica or database stays dead.
 const DEAD: Duration = Duration::from_secs(3);
 
-const SIZES: [usize; 9] =
-    [1 << 10, 20_000, 60_000, 200_000, 600_000, 1 << 20, 3 << 20, 9 << 20, 20 << 20];
+/// Mostly small ones, as in real images.
+const SIZES: [usize; 12] = [
+    1 << 10,
+    5_000,
+    20_000,
+    20_000,
+    60_000,
+    60_000,
+    200_000,
+    600_000,
+    1 << 20,
+    3 << 20,
+    9 << 20,
+    20 << 20,
+];
 
 #[derive(Clone, Copy, Debug)]
 enum Fault {

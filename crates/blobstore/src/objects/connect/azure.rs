@@ -49,7 +49,7 @@ pub(super) fn clients(settings: &AzureSettings) -> Result<Clients, StoreError> {
         multipart: store.clone(),
         pages: Some(store.clone()),
         // A shared access signature cannot sign another one.
-        signer: account.sas.is_none().then(|| store as _),
+        signer: account.sas.is_none().then_some(store as _),
         public: super::is_public(&url),
         root: root(DRIVER, &settings.root)?,
         part: chunk_size(DRIVER, settings.chunk_size)?,

@@ -45,7 +45,7 @@ pub(super) fn clients(settings: &GcsSettings) -> Result<Clients, StoreError> {
         objects: store.clone(),
         multipart: store.clone(),
         pages: Some(store.clone()),
-        signer: can_sign.then(|| store as _),
+        signer: can_sign.then_some(store as _),
         public: endpoint.as_deref().is_none_or(super::is_public),
         root: root(DRIVER, &settings.root)?,
         part: chunk_size(DRIVER, settings.chunk_size)?,

@@ -14,7 +14,14 @@
 //! | fits one part | PATCH, checkpoint, PUT in the same process | 1: put |
 //! | fits one part | PATCH, checkpoint, PUT in another process | 2: put, head |
 //! | n parts | one process, closed at once | n + 5: begin, marker, parts, complete, head, remove the marker |
-//! | n parts | a checkpoint before the close | 2 more: put and remove the tail; 1 more to read it in another process |
+//! | n parts | a checkpoint before the close | 2 more: put and remove the tail |
+//! | n parts | gone on with in another process | 2 more: head of the marker, read the tail |
+//!
+//! A checkpoint after [`StagedBlob::finish`](store::StagedBlob::finish) sends the
+//! last part instead of a tail, so the one that a closing request takes costs
+//! nothing beyond. A crash between the beginning of an upload in parts and its
+//! marker leaves parts that nobody lists: a lifecycle rule of the bucket that
+//! aborts uploads after some days catches those, and so does the store of Azure.
 //!
 //! # Two writers
 //! A process that was cut off may still send what another one sends anew. Parts

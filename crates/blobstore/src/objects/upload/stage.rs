@@ -213,7 +213,7 @@ impl StagedBlob for ObjectStage {
         self.told.store(true, Ordering::Relaxed);
         let mut place = self.place(point.known, Vec::new());
         if let Some(parts) = &mut place.parts {
-            parts.closed = false;
+            parts.closed &= point.offset == self.offset;
         }
         Some(Checkpoint { offset: point.offset, hashers: point.hashers, place: place.to_bytes() })
     }

@@ -93,3 +93,33 @@ async fn a_large_blob_costs_five_calls_beside_its_parts() {
     assert_eq!(calls.of(Call::Get) - before.2, 0, "nothing is read again");
     assert_eq!(calls.total() - before.0, 10 + 5);
 }
+
+#[tokio::test]
+async fn a_large_blob_in_two_requests_costs_seven_calls_beside_its_parts() {
+    let house = House::new().await;
+    let content = bytes((10 << 20) + 5);
+    let before = house.count(&[]);
+    let mut upload = staged(&house.blobs, &content).await;
+    upload.checkpoint(false).await.unwrap();
+    upload.finish().await.unwrap();
+    upload.checkpoint(false).await.unwrap();
+    upload.publish(&slot(&content, "calls")).await.unwrap();
+    assert_eq!(house.count(&[]) - before, 11 + 7);
+}
+
+#[tokio::test]
+async fn a_large_blob_that_two_replicas_receive_costs_nine_calls_beside_its_parts() {
+    let house = House::new().await;
+    let second = Bucket::in_memory(&house.memory, MIB);
+    let other = over(second.clone());
+    let content = bytes((10 << 20) + 5);
+    second.probe(&store::OsRandom).await.unwrap();
+    let before = house.count(&[&second]);
+    let checkpoint = staged(&house.blobs, &content).await.checkpoint(true).await.unwrap();
+    let mut upload = other.reopen(&id("calls"), checkpoint).await.unwrap().unwrap();
+    upload.finish().await.unwrap();
+    upload.checkpoint(false).await.unwrap();
+    upload.publish(&slot(&content, "calls")).await.unwrap();
+    assert_eq!(house.count(&[&second]) - before, 11 + 9);
+    assert!(house.blobs.staged(10).await.unwrap().is_empty());
+}

@@ -41,7 +41,9 @@ pub(super) fn s3() -> S3Settings {
     }
 }
 
-/// `BERTH_TEST_GCS` (address), `_BUCKET`.
+/// `BERTH_TEST_GCS` (address), `_BUCKET`: a server that speaks the XML protocol,
+/// with uploads in parts, without signatures. MinIO with a bucket that is open
+/// to all does; fake-gcs-server knows no uploads in parts.
 fn gcs() -> GcsSettings {
     GcsSettings {
         credentials: GcsCredentials::Anonymous,
@@ -72,11 +74,15 @@ async fn serves(settings: &BucketSettings) {
     let bucket = connect(settings);
     let probe = bucket.probe(&OsRandom).await.unwrap();
     println!("{}: {probe:?}", bucket.name());
-    objects_are_named_listed_and_copied(&bucket).await;
+    objects_are_named_and_listed(&bucket).await;
+    // Google's name of a copy's source is its own.
+    if !matches!(settings, BucketSettings::Gcs(_)) {
+        objects_are_copied(&bucket).await;
+    }
     keeps_the_contract([connect(settings), connect(settings)]).await;
 }
 
-async fn objects_are_named_listed_and_copied(bucket: &Bucket) {
+async fn objects_are_named_and_listed(bucket: &Bucket) {
     let names = ["t/0", "t/a-b/x", "t/a/x", "t/a_b/x", "t/b", "u"];
     for name in names {
         bucket.put(name, Bytes::from(name.to_owned())).await.unwrap();
@@ -99,18 +105,27 @@ async fn objects_are_named_listed_and_copied(bucket: &Bucket) {
     assert!(bucket.get("t/none", 10).await.unwrap().is_none());
     assert!(bucket.look("t/none").await.unwrap().is_none());
     assert!(bucket.get("t/a-b/x", 3).await.is_err(), "too large");
-    assert!(bucket.copy("t/b", "v/b").await.unwrap());
-    assert!(!bucket.copy("t/none", "v/none").await.unwrap());
-    assert_eq!(bucket.get("v/b", 10).await.unwrap().unwrap(), "t/b");
-    for name in names.into_iter().chain(["v/b", "v/b"]) {
+    for name in names.into_iter().chain(names) {
         bucket.remove(name).await.unwrap();
     }
     assert!(bucket.list("t/", None, 10).await.unwrap().is_empty());
 }
 
+async fn objects_are_copied(bucket: &Bucket) {
+    bucket.put("t/b", Bytes::from_static(b"t/b")).await.unwrap();
+    assert!(bucket.copy("t/b", "v/b").await.unwrap());
+    assert!(!bucket.copy("t/none", "v/none").await.unwrap());
+    assert_eq!(bucket.get("v/b", 10).await.unwrap().unwrap(), "t/b");
+    for name in ["t/b", "v/b"] {
+        bucket.remove(name).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn objects_in_memory_are_named_listed_and_copied() {
-    objects_are_named_listed_and_copied(&Bucket::in_memory(&crate::Memory::good(), MIB)).await;
+    let bucket = Bucket::in_memory(&crate::Memory::good(), MIB);
+    objects_are_named_and_listed(&bucket).await;
+    objects_are_copied(&bucket).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,7 +135,7 @@ async fn s3_serves() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs fake-gcs-server"]
+#[ignore = "needs a server that speaks the XML protocol of Google Cloud Storage"]
 async fn gcs_serves() {
     serves(&BucketSettings::Gcs(gcs())).await;
 }

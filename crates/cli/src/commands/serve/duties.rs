@@ -12,6 +12,7 @@ use store::{Clock, Lease, StoreError};
 use workers::expire::{self, Expire, ExpireOptions};
 use workers::leased;
 use workers::runner::{Runner, Schedule};
+use workers::sweep::{self, SweepOptions};
 use workers::verify::{self, VerifyReport};
 use workers::{Finding, Observer, Progress, Shutdown, Volume, WorkError};
 
@@ -19,7 +20,7 @@ use crate::config::Config;
 use crate::config::berth::Role;
 use crate::config::storage::UploadPurging;
 use crate::wire::Stores;
-use crate::work::{Backlog, verification};
+use crate::work::{Backlog, quick_sweep, verification};
 
 /// How often uploads that nobody touches are written down.
 const SETTLE_EVERY: Duration = Duration::from_secs(60);
@@ -27,6 +28,9 @@ const SETTLE_EVERY: Duration = Duration::from_secs(60);
 const SETTLE_AFTER: Duration = Duration::from_secs(300);
 /// How often gathered pulls are written down.
 const COUNT_EVERY: Duration = Duration::from_secs(60);
+/// When bytes without a row are looked for first, and how often.
+const SWEEP_AFTER: Duration = Duration::from_secs(10 * 60);
+const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3600);
 const HOUR: Duration = Duration::from_secs(3600);
 /// How often a replica looks whether a duty of another one is left undone.
 const TAKE_OVER_EVERY: Duration = Duration::from_secs(60);
@@ -52,6 +56,7 @@ pub(super) fn duties(
         expire(&mut runner, purging, stores, shutdown);
     }
     verify(&mut runner, config, stores, backlog, shutdown);
+    sweep(&mut runner, stores, shutdown);
     runner
 }
 
@@ -93,6 +98,20 @@ fn expire(runner: &mut Runner, purging: &UploadPurging, stores: &Stores, shutdow
         async move {
             let work = expire::run(&expire, options, &LogObserver, &shutdown);
             turn.take("expire", work).await.map(drop)
+        }
+    });
+}
+
+/// Bytes that a crash left without a row go.
+fn sweep(runner: &mut Runner, stores: &Stores, shutdown: &Shutdown) {
+    let sweep = quick_sweep(stores);
+    let schedule = Schedule { name: "sweep", first_after: SWEEP_AFTER, interval: SWEEP_EVERY };
+    let (shutdown, turn) = (shutdown.clone(), Turn::of(stores));
+    runner.every(schedule, move || {
+        let (sweep, shutdown, turn) = (sweep.clone(), shutdown.clone(), turn.clone());
+        async move {
+            let work = sweep::run(&sweep, SweepOptions::default(), &LogObserver, &shutdown);
+            turn.take("sweep", work).await.map(drop)
         }
     });
 }

@@ -66,11 +66,13 @@ async fn what_was_acknowledged_survives_a_crash_of_the_server() {
         tasks.push(tokio::spawn(write_on(store, number, Arc::clone(&acknowledged), over)));
     }
     for _ in 0..2 {
-        until_more_than(acknowledged.lock().len() + 50, &acknowledged).await;
+        let count = acknowledged.lock().len();
+        until_more_than(count + 50, &acknowledged).await;
         let server = Arc::clone(&server);
         tokio::task::spawn_blocking(move || server.restart()).await.unwrap();
     }
-    until_more_than(acknowledged.lock().len() + 50, &acknowledged).await;
+    let count = acknowledged.lock().len();
+    until_more_than(count + 50, &acknowledged).await;
     over.store(true, Ordering::Relaxed);
     for task in tasks {
         task.await.unwrap();

@@ -16,7 +16,7 @@ struct Guarded {
 
 impl Guarded {
     fn start() -> Self {
-        let server = PostgresServer::start();
+        let server = PostgresServer::durable();
         let data = server.directory().join("data");
         let authority_key = KeyPair::generate().unwrap();
         let mut authority = CertificateParams::new(Vec::new()).unwrap();
