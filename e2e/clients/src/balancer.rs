@@ -67,9 +67,8 @@ fn configuration<'a>(
 ) -> String {
     let mut servers = String::new();
     for replica in replicas {
-        // Without its own idea of who is down: half of the requests must reach a dead replica.
-        let fails = if retry == Retry::Never { " max_fails=0" } else { "" };
-        writeln!(servers, "    server {replica}{fails};").unwrap();
+        // Without its own idea of who is down, which outlives a restart: a dead replica is asked too.
+        writeln!(servers, "    server {replica} max_fails=0;").unwrap();
     }
     let next = if retry == Retry::Never { "off" } else { "error timeout" };
     format!(

@@ -17,10 +17,10 @@ const ALIASES: &str = "SELECT sha512, sha256 FROM alias WHERE sha512 = ANY($1)";
 pub(crate) const BLOBS: &str = "SELECT l.sha256, b.state FROM link l \
      JOIN blob b ON b.sha256 = l.sha256 \
      WHERE l.repository_id = (SELECT id FROM repository WHERE name = $1) \
-     AND l.sha256 = ANY($2) ORDER BY l.sha256";
+     AND l.sha256 = ANY($2) ORDER BY l.sha256 FOR KEY SHARE OF l";
 pub(crate) const MANIFESTS: &str = "SELECT m.sha256 FROM manifest m \
      WHERE m.repository_id = (SELECT id FROM repository WHERE name = $1) \
-     AND m.sha256 = ANY($2) ORDER BY m.sha256";
+     AND m.sha256 = ANY($2) ORDER BY m.sha256 FOR KEY SHARE OF m";
 
 /// What was found for a manifest.
 pub(crate) struct Found {

@@ -1,10 +1,18 @@
 //! One connection in use: statements in, rows out.
+//!
+//! Statements that are awaited together are sent in the order in which they
+//! were first polled, although one may have to be prepared first and the next
+//! not: a lock must be taken before somebody looks at what it guards.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row};
 
@@ -15,6 +23,8 @@ use super::failure::Failure;
 pub(crate) struct Session {
     connection: Object,
     prepared: bool,
+    /// Held by the statement that is next to be sent; first come, first served.
+    turn: Mutex<()>,
     _used: Used,
 }
 
@@ -31,7 +41,7 @@ impl Session {
     /// Takes a connection of the pool into use.
     pub(crate) fn new(connection: Object, prepared: bool, in_use: &Arc<AtomicU64>) -> Self {
         in_use.fetch_add(1, Ordering::Relaxed);
-        Self { connection, prepared, _used: Used(Arc::clone(in_use)) }
+        Self { connection, prepared, turn: Mutex::new(()), _used: Used(Arc::clone(in_use)) }
     }
 
     /// Closes the connection instead of giving it back; the server undoes what
@@ -42,25 +52,40 @@ impl Session {
 
     /// Runs a statement with parameters.
     pub(crate) async fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
+        let turn = self.turn.lock().await;
         if !self.prepared {
-            return self.connection.query_typed(sql, &typed(args)).await;
+            return send(self.connection.query_typed(sql, &typed(args)), turn).await;
         }
         let statement = self.connection.prepare_typed_cached(sql, &kinds(args)).await?;
-        self.connection.query(&statement, &values(args)).await
+        send(self.connection.query(&statement, &values(args)), turn).await
     }
 
     /// The same for a statement without rows; how many it changed.
     pub(crate) async fn change(&self, sql: &str, args: &[Arg<'_>]) -> Result<u64, Error> {
+        let turn = self.turn.lock().await;
         if !self.prepared {
-            return self.connection.execute_typed(sql, &typed(args)).await;
+            return send(self.connection.execute_typed(sql, &typed(args)), turn).await;
         }
         let statement = self.connection.prepare_typed_cached(sql, &kinds(args)).await?;
-        self.connection.execute(&statement, &values(args)).await
+        send(self.connection.execute(&statement, &values(args)), turn).await
     }
 
     /// Runs statements without parameters or rows, divided by `;`.
     pub(crate) async fn batch(&self, sql: &str) -> Result<(), Error> {
-        self.connection.batch_execute(sql).await
+        let turn = self.turn.lock().await;
+        send(self.connection.batch_execute(sql), turn).await
+    }
+}
+
+/// Sends a statement, which its first poll does, then lets the next one send
+/// and waits for the answer.
+async fn send<T>(statement: impl Future<Output = T>, turn: MutexGuard<'_, ()>) -> T {
+    let mut statement = pin!(statement);
+    let first = poll_fn(|context| Poll::Ready(statement.as_mut().poll(context))).await;
+    drop(turn);
+    match first {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => statement.await,
     }
 }
 

@@ -63,8 +63,7 @@ async fn carry_on(from: &House, to: &House) -> Result<TransferReport, TransferEr
 fn cluster() -> House {
     let mut house = House::new();
     let bucket = Bucket::in_memory(&Memory::good(), 1 << 20);
-    house.blobs =
-        ObjectBlobs::new(bucket, Arc::new(OsRandom), ObjectBlobsOptions::default());
+    house.blobs = ObjectBlobs::new(bucket, Arc::new(OsRandom), ObjectBlobsOptions::default());
     house
 }
 
@@ -117,7 +116,7 @@ async fn furnish(house: &House) {
     house.push_inline("a", b"{}").await;
     house.push_stored("a", b"layer").await;
     house.push_stored("a", &large).await;
-    house.push_stored("b/c", &large).await;
+    name_by(house, "b/c", &large, None).await;
     house.push_inline("b/c", b"{}").await;
     let child = image(b"{}", &[b"layer"]);
     house.push_manifest("a", &child, &["one", "uno"]).await;
@@ -137,7 +136,8 @@ async fn furnish(house: &House) {
     let gone = house.push_inline("emptied", b"soon gone").await;
     let command = UnlinkBlob { repository: name("emptied"), digest: gone };
     house.meta.unlink_blob(command, Box::new(|_| Ok(()))).await.unwrap();
-    name_by_sha512(house, "a", b"layer").await;
+    let sha512 = Digest::of(Algorithm::Sha512, b"layer");
+    name_by(house, "a", b"layer", Some(sha512)).await;
     let count = |digest, tag: Option<&str>, count| PullCount {
         repository: name("a"),
         digest,
@@ -150,13 +150,12 @@ async fn furnish(house: &House) {
     house.meta.set_setting("upload-key", b"secret".to_vec()).await.unwrap();
 }
 
-/// A client pushes the blob under its other name as well.
-async fn name_by_sha512(house: &House, repository: &str, bytes: &[u8]) -> Digest {
-    let sha512 = Digest::of(Algorithm::Sha512, bytes);
+/// A client pushes bytes that are there already, under another name if one is given.
+async fn name_by(house: &House, repository: &str, bytes: &[u8], sha512: Option<Digest>) {
     let command = PublishBlob {
         repository: name(repository),
         sha256: Digest::sha256(bytes),
-        sha512: Some(sha512),
+        sha512,
         size: bytes.len() as u64,
         place: None,
         session: None,
@@ -164,7 +163,6 @@ async fn name_by_sha512(house: &House, repository: &str, bytes: &[u8]) -> Digest
     };
     let kept = Box::new(|_: &_| Ok(PublishPlan::KeepExisting));
     house.meta.publish_blob(command, kept).await.unwrap();
-    sha512
 }
 
 async fn arrives(to: &House) {
@@ -216,11 +214,7 @@ struct LastMoment {
 
 impl LastMoment {
     fn of(house: &Arc<House>) -> Arc<Self> {
-        Arc::new(Self {
-            house: house.clone(),
-            gate: Gate::default(),
-            thawed: Mutex::new(false),
-        })
+        Arc::new(Self { house: house.clone(), gate: Gate::default(), thawed: Mutex::new(false) })
     }
 }
 
@@ -241,8 +235,7 @@ impl Freeze for LastMoment {
         house.meta.delete_tag(&name("a"), &Tag::parse("all").unwrap(), None, at).await?;
         let named = Digest::sha256(image(b"{}", &[&large()]).as_bytes());
         house.meta.delete_manifest(&name("b/c"), &named, None, at).await?;
-        let command =
-            UnlinkBlob { repository: name("b/c"), digest: Digest::sha256(&large()) };
+        let command = UnlinkBlob { repository: name("b/c"), digest: Digest::sha256(&large()) };
         house.meta.unlink_blob(command, Box::new(|_| Ok(()))).await.unwrap();
         self.gate.freeze().await
     }
@@ -331,28 +324,20 @@ async fn a_damaged_blob_is_named_and_left_out_and_the_rest_arrives() {
 #[tokio::test]
 async fn imported_blobs_are_verified_by_the_move_and_false_names_dropped() {
     let (from, to) = (House::new(), House::new());
-    let good = from.push_stored("x", b"good").await;
-    let BlobPlace::Stored(key) =
-        from.meta.blob(&name("x"), &good).await.unwrap().unwrap().place
-    else {
-        panic!("it was stored")
+    let (good, other) =
+        (from.push_stored("x", b"good").await, from.push_stored("x", b"other").await);
+    let wrong = Digest::of(Algorithm::Sha512, b"else");
+    let key = async |digest| match from.meta.blob(&name("x"), &digest).await.unwrap().unwrap().place
+    {
+        BlobPlace::Stored(key) => key,
+        BlobPlace::Inline(_) => panic!("it was stored"),
     };
-    let (imported, to_be) = (House::new(), Digest::of(Algorithm::Sha512, b"else"));
-    std::mem::drop(imported);
-    let other = from.push_stored("y", b"other").await;
-    let BlobPlace::Stored(other_key) =
-        from.meta.blob(&name("y"), &other).await.unwrap().unwrap().place
-    else {
-        panic!("it was stored")
-    };
-    let blob = |sha256, sha512, key, size| ImportedBlob { sha256, sha512, size, key };
+    let blob = |sha256, sha512, key, size| ImportedBlob { sha256, sha512: Some(sha512), size, key };
+    let right = Digest::of(Algorithm::Sha512, b"other");
     let batch = ImportBatch {
         repository: name("i"),
         at: store::Clock::now(&*from.clock),
-        blobs: vec![
-            blob(good, Some(to_be), key, 4),
-            blob(other, Some(Digest::of(Algorithm::Sha512, b"other")), other_key, 5),
-        ],
+        blobs: vec![blob(good, wrong, key(good).await, 4), blob(other, right, key(other).await, 5)],
         manifests: Vec::new(),
         tags: Vec::new(),
     };
@@ -361,10 +346,10 @@ async fn imported_blobs_are_verified_by_the_move_and_false_names_dropped() {
     let report = carry(&from, &to).await;
     assert_eq!(to.meta.unverified_total().await.unwrap().0, 0);
     let problems: Vec<_> = report.findings.kept.iter().map(|found| &found.problem).collect();
-    assert_eq!(problems, [&Problem::WrongName(to_be)]);
+    assert_eq!(problems, [&Problem::WrongName(wrong)]);
     assert_eq!(pull(&to, "i", &Digest::of(Algorithm::Sha512, b"other")).await, b"other");
     assert_eq!(pull(&to, "i", &good).await, b"good");
-    assert_eq!(to.meta.blob(&name("i"), &to_be).await.unwrap(), None);
+    assert_eq!(to.meta.blob(&name("i"), &wrong).await.unwrap(), None);
 }
 
 /// Asks for the end as soon as a blob is copied.
@@ -413,8 +398,7 @@ async fn the_way_back_is_a_move_in_the_other_direction() {
     second.meta.delete_tag(&name("a"), &Tag::parse("one").unwrap(), None, at).await.unwrap();
     let report = carry_on(&second, &first).await.unwrap();
     assert_eq!(everything(&first).await, everything(&second).await);
-    let moved =
-        Moved { blobs: 1, bytes: 20, links: 1, manifests: 1, tags: 2, removed: 1 };
+    let moved = Moved { blobs: 1, bytes: 20, links: 1, manifests: 1, tags: 2, removed: 1 };
     assert_eq!(report.moved, moved);
 }
 

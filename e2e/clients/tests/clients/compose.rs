@@ -65,7 +65,7 @@ fn the_compose_file_names_nothing_that_is_not_there() {
     let balancer = self::file("nginx.conf");
     for replica in ["berth-1", "berth-2"] {
         assert_eq!(services[replica]["image"], "berth:latest");
-        assert!(balancer.contains(&format!("server {replica}:5000;")));
+        assert!(balancer.contains(&format!("server {replica}:5000 ")));
     }
     let settings = self::file("berth.yml");
     assert!(services.contains_key("store") && settings.contains("http://store:7070"));

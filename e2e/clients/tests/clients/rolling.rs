@@ -23,5 +23,6 @@ fn a_rolling_restart_of_two_replicas_fails_no_request() {
     });
     load.must_have_kept_every_promise();
     let failed = load.excused();
-    assert!(failed.is_empty(), "{} failed: {failed:#?}\n{}", failed.len(), cluster.logs());
+    let some = &failed[..failed.len().min(20)];
+    assert!(failed.is_empty(), "{} failed: {some:#?}\n{}", failed.len(), cluster.logs());
 }
