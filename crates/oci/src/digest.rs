@@ -161,8 +161,12 @@ impl Digest {
     /// The part after the colon: lower-case hexadecimal.
     #[must_use]
     pub fn hex(&self) -> String {
-        let digits = |byte: &u8| [hex_digit(byte >> 4), hex_digit(byte & 15)];
-        self.as_bytes().iter().flat_map(digits).collect()
+        let mut hex = String::with_capacity(2 * self.as_bytes().len());
+        for byte in self.as_bytes() {
+            hex.push(hex_digit(byte >> 4));
+            hex.push(hex_digit(byte & 15));
+        }
+        hex
     }
 
     /// The form a database column holds: one byte for the algorithm, then the raw hash.
@@ -184,7 +188,11 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.algorithm(), self.hex())
+        // Every answer about content shows a digest; the formatting machinery would cost more
+        // than the digits.
+        f.write_str(self.algorithm().as_str())?;
+        f.write_str(":")?;
+        f.write_str(&self.hex())
     }
 }
 
@@ -258,17 +266,20 @@ fn hex_digit(nibble: u8) -> char {
 
 /// Raw bytes of exactly `2 * length` lower-case hexadecimal digits.
 fn unhex(text: &str, length: usize) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text
-        .bytes()
-        .map(|byte| match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
-        })
-        .collect();
-    let (pairs, rest) = digits.as_deref()?.as_chunks::<2>();
-    (rest.is_empty() && pairs.len() == length)
-        .then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+    let nibble = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() || pairs.len() != length {
+        return None;
+    }
+    let mut raw = Vec::with_capacity(length);
+    for [high, low] in pairs {
+        raw.push(nibble(*high)? << 4 | nibble(*low)?);
+    }
+    Some(raw)
 }
 
 #[cfg(test)]

@@ -68,12 +68,20 @@ pub(crate) struct TimeLimits {
     pub write: Duration,
 }
 
+/// A request head of which some bytes have come.
+struct Head {
+    /// Requests that had begun before it.
+    after: usize,
+    /// Set when the rest is waited for, which is rare: most heads come whole.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
 /// A socket with time limits.
 pub(crate) struct Timed<S> {
     inner: S,
     activity: Arc<Activity>,
     limits: TimeLimits,
-    head: Option<(usize, Pin<Box<Sleep>>)>,
+    head: Option<Head>,
     write: Option<Pin<Box<Sleep>>>,
 }
 
@@ -86,17 +94,19 @@ impl<S> Timed<S> {
     fn head_bytes_came(&mut self) {
         let begun = self.activity.begun.load(Ordering::Relaxed);
         let idle = self.activity.open.load(Ordering::Relaxed) == 0;
-        match (&self.head, self.limits.head) {
-            (Some((of, _)), _) if *of == begun && idle => {}
-            (_, Some(limit)) if idle => self.head = Some((begun, Box::pin(sleep(limit)))),
-            _ => self.head = None,
+        match &self.head {
+            Some(head) if head.after == begun && idle => {}
+            _ => self.head = idle.then_some(Head { after: begun, timer: None }),
         }
     }
 
     fn head_is_late(&mut self, cx: &mut Context<'_>) -> bool {
         let begun = self.activity.begun.load(Ordering::Relaxed);
-        match &mut self.head {
-            Some((of, timer)) if *of == begun => timer.as_mut().poll(cx).is_ready(),
+        match (&mut self.head, self.limits.head) {
+            (Some(head), Some(limit)) if head.after == begun => {
+                let timer = head.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
+                timer.as_mut().poll(cx).is_ready()
+            }
             _ => {
                 self.head = None;
                 false
