@@ -1,12 +1,12 @@
 //! `LivenessStore`: what nobody needs any more.
 //!
 //! Each write locks the rows that it means to take, in order, and asks after
-//! that: whoever was about to need one of them is done then, or finds it gone.
+//! that, of those rows alone: whoever was about to need one of them is done
+//! then, or finds it gone. A row that came after the lock is not ours to take.
 
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use futures_util::future::try_join;
 use oci::{Digest, RepositoryName};
 use store::{
     DeadBlob, LivenessStore, Page, StaleLink, StoreError, StoredRecord, Timestamp, UntaggedManifest,
@@ -46,7 +46,7 @@ pub(crate) const STALE_LINKS: &str = concat!(
     referenced!("l.repository_id", "l.sha256"),
     " ORDER BY l.sha256 LIMIT $4"
 );
-const LOCK_LINKS: &str = "SELECT 1 FROM link WHERE repository_id = $1 AND sha256 = ANY($2) \
+const LOCK_LINKS: &str = "SELECT sha256 FROM link WHERE repository_id = $1 AND sha256 = ANY($2) \
      ORDER BY sha256 FOR UPDATE";
 const DROP_LINKS: &str = concat!(
     "DELETE FROM link l WHERE l.repository_id = $1 AND l.sha256 = ANY($2) AND l.at < $3 AND NOT ",
@@ -72,18 +72,17 @@ pub(crate) const UNTAGGED: &str = concat!(
     unkept!(),
     " ORDER BY m.sha256 LIMIT $4"
 );
-const LOCK_MANIFESTS: &str = "SELECT 1 FROM manifest WHERE repository_id = $1 \
+const LOCK_MANIFESTS: &str = "SELECT id, bytes_id, sha256 FROM manifest WHERE repository_id = $1 \
      AND sha256 = ANY($2) ORDER BY sha256 FOR UPDATE";
-const STILL_UNTAGGED: &str = concat!(
-    "SELECT m.id, m.bytes_id FROM manifest m WHERE m.repository_id = $1 AND m.sha256 = $2 AND ",
-    unkept!()
-);
+const STILL_UNTAGGED: &str =
+    concat!("SELECT 1 FROM manifest m WHERE m.repository_id = $1 AND m.id = $2 AND ", unkept!());
 
 pub(crate) const ORPHANS: &str = "SELECT b.sha256, b.size, b.key FROM blob b \
      WHERE b.sha256 > $1 AND b.used_at < $2 AND b.state <> 'deleting' \
      AND NOT EXISTS (SELECT 1 FROM link l WHERE l.sha256 = b.sha256) \
      ORDER BY b.sha256 LIMIT $3";
-const LOCK_BLOBS: &str = "SELECT 1 FROM blob WHERE sha256 = ANY($1) ORDER BY sha256 FOR UPDATE";
+const LOCK_BLOBS: &str =
+    "SELECT sha256 FROM blob WHERE sha256 = ANY($1) ORDER BY sha256 FOR UPDATE";
 const BURY: &str = "UPDATE blob SET state = 'deleting' \
      WHERE sha256 = ANY($1) AND used_at < $2 AND state <> 'deleting' \
      AND NOT EXISTS (SELECT 1 FROM link l WHERE l.sha256 = blob.sha256) \
@@ -97,6 +96,10 @@ pub(crate) const HELD_BY_DIGEST: &str =
     "SELECT key FROM blob WHERE sha256 = ANY($1) AND key IS NOT NULL";
 pub(crate) const HELD_BY_KEY: &str =
     "SELECT key FROM blob WHERE key = ANY($1) AND key >= 'berth/' AND key < 'berth0'";
+
+fn sha256(row: &Row) -> Result<Vec<u8>, Failure> {
+    rows::get(row, 0)
+}
 
 fn dead(row: &Row) -> Result<DeadBlob, Failure> {
     Ok(DeadBlob {
@@ -121,13 +124,8 @@ impl Work for DropLinks {
     async fn run(&self, tx: &Tx) -> Result<u64, Failure> {
         let InRepository { repository, digests, before } = &self.0;
         let Some(id) = repository::find(tx, repository).await? else { return Ok(0) };
-        let digests = rows::sorted(digests);
-        let (_, dropped) = try_join(
-            tx.list(LOCK_LINKS, args![id, &digests], |_| Ok(())),
-            tx.change(DROP_LINKS, args![id, &digests, before.millis()]),
-        )
-        .await?;
-        Ok(dropped)
+        let locked = tx.list(LOCK_LINKS, args![id, rows::sorted(digests)], sha256).await?;
+        tx.change(DROP_LINKS, args![id, locked, before.millis()]).await
     }
 }
 
@@ -139,14 +137,15 @@ impl Work for DropUntagged {
     async fn run(&self, tx: &Tx) -> Result<u64, Failure> {
         let InRepository { repository, digests, before } = &self.0;
         let Some(id) = repository::find(tx, repository).await? else { return Ok(0) };
-        tx.list(LOCK_MANIFESTS, args![id, rows::sorted(digests)], |_| Ok(())).await?;
+        let ids = |row: &Row| Ok(((rows::get(row, 0)?, rows::get(row, 1)?), rows::digest(row, 2)?));
+        let locked = tx.list(LOCK_MANIFESTS, args![id, rows::sorted(digests)], ids).await?;
         let mut dropped = 0;
         for digest in digests {
-            let sha256 = digest.to_column();
-            let ids = |row: &Row| Ok((rows::get(row, 0)?, rows::get(row, 1)?));
-            let key = args![id, &sha256, before.millis()];
-            if let Some(ids) = tx.first(STILL_UNTAGGED, key, ids).await? {
-                manifest::remove(tx, ids, &sha256).await?;
+            // In the order asked for: what an index holds may come after it.
+            let Some((ids, _)) = locked.iter().find(|(_, own)| own == digest) else { continue };
+            let key = args![id, ids.0, before.millis()];
+            if tx.first(STILL_UNTAGGED, key, |_| Ok(())).await?.is_some() {
+                manifest::remove(tx, *ids, &digest.to_column()).await?;
                 dropped += 1;
             }
         }
@@ -165,12 +164,8 @@ impl Work for Bury {
     type Output = Vec<DeadBlob>;
 
     async fn run(&self, tx: &Tx) -> Result<Vec<DeadBlob>, Failure> {
-        let digests = rows::sorted(&self.digests);
-        let (_, mut buried) = try_join(
-            tx.list(LOCK_BLOBS, args![&digests], |_| Ok(())),
-            tx.list(BURY, args![&digests, self.before.millis()], dead),
-        )
-        .await?;
+        let locked = tx.list(LOCK_BLOBS, args![rows::sorted(&self.digests)], sha256).await?;
+        let mut buried = tx.list(BURY, args![locked, self.before.millis()], dead).await?;
         buried.sort_unstable_by_key(|blob| {
             self.digests.iter().position(|digest| *digest == blob.sha256)
         });
@@ -185,11 +180,8 @@ impl Work for Forget {
 
     async fn run(&self, tx: &Tx) -> Result<(), Failure> {
         let digests = rows::sorted(&self.0);
-        try_join(
-            tx.list(LOCK_BLOBS, args![&digests], |_| Ok(())),
-            tx.change(FORGET, args![&digests]),
-        )
-        .await?;
+        let locked = tx.list(LOCK_BLOBS, args![&digests], sha256).await?;
+        tx.change(FORGET, args![locked]).await?;
         repository::drop_aliases(tx, &digests).await
     }
 }

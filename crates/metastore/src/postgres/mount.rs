@@ -36,8 +36,12 @@ impl Work for Mount {
             repository::find(tx, &command.repository),
         )
         .await?;
+        let alive = matches!(state, Some(BlobState::Live | BlobState::Condemned));
+        if !alive && !sources.is_empty() {
+            return Err(Failure::Race("a mount met the first push of its blob"));
+        }
         (self.rule)(&MountFacts { sources })?;
-        if !matches!(state, Some(BlobState::Live | BlobState::Condemned)) {
+        if !alive {
             return Err(Failure::Failed(format!(
                 "the plan mounts {}, but there is no such blob",
                 command.digest

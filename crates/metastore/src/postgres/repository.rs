@@ -1,6 +1,5 @@
 //! Repository rows, and digests as the rows know them.
 
-use futures_util::future::try_join;
 use oci::{Algorithm, Digest, RepositoryName};
 use store::Timestamp;
 
@@ -16,8 +15,9 @@ const ALIAS: &str = "SELECT sha256 FROM alias WHERE sha512 = $1";
 const ADD_ALIAS: &str = "INSERT INTO alias (sha512, sha256) VALUES ($1, $2) \
      ON CONFLICT (sha512) DO UPDATE SET sha256 = excluded.sha256";
 // Whoever gives a name to the bytes meanwhile holds it, and is seen after that.
-const LOCK_ALIASES: &str = "SELECT 1 FROM alias WHERE sha256 = ANY($1) ORDER BY sha512 FOR UPDATE";
-const DROP_ALIASES: &str = "DELETE FROM alias a WHERE a.sha256 = ANY($1) \
+const LOCK_ALIASES: &str =
+    "SELECT sha512 FROM alias WHERE sha256 = ANY($1) ORDER BY sha512 FOR UPDATE";
+const DROP_ALIASES: &str = "DELETE FROM alias a WHERE a.sha512 = ANY($1) \
      AND NOT EXISTS (SELECT 1 FROM blob b WHERE b.sha256 = a.sha256) \
      AND NOT EXISTS (SELECT 1 FROM manifest_bytes m WHERE m.sha256 = a.sha256)";
 
@@ -67,10 +67,10 @@ pub(crate) async fn add_alias(
 
 /// Forgets other names of bytes that neither a blob nor a manifest has.
 pub(crate) async fn drop_aliases(tx: &Tx, sha256: &Vec<Vec<u8>>) -> Result<(), Failure> {
-    try_join(
-        tx.list(LOCK_ALIASES, args![sha256], |_| Ok(())),
-        tx.change(DROP_ALIASES, args![sha256]),
-    )
-    .await
-    .map(drop)
+    let read = |row: &tokio_postgres::Row| rows::get::<Vec<u8>>(row, 0);
+    let locked = tx.list(LOCK_ALIASES, args![sha256], read).await?;
+    if locked.is_empty() {
+        return Ok(());
+    }
+    tx.change(DROP_ALIASES, args![locked]).await.map(drop)
 }

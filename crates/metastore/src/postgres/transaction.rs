@@ -74,7 +74,7 @@ impl Tx {
         read: impl Fn(&Row) -> Result<T, Failure>,
     ) -> Result<Vec<T>, Failure> {
         let session = self.session()?;
-        let rows = self.together(session, session.rows(sql, args)).await?;
+        let rows = self.together(session, Box::pin(session.rows(sql, args))).await?;
         rows.iter().map(read).collect()
     }
 
@@ -86,14 +86,14 @@ impl Tx {
         read: impl Fn(&Row) -> Result<T, Failure>,
     ) -> Result<Option<T>, Failure> {
         let session = self.session()?;
-        let rows = self.together(session, session.rows(sql, args)).await?;
+        let rows = self.together(session, Box::pin(session.rows(sql, args))).await?;
         rows.first().map(read).transpose()
     }
 
     /// Runs a statement that returns no rows; how many rows it changed.
     pub(crate) async fn change(&self, sql: &str, args: &[Arg<'_>]) -> Result<u64, Failure> {
         let session = self.session()?;
-        self.together(session, session.change(sql, args)).await
+        self.together(session, Box::pin(session.change(sql, args))).await
     }
 
     /// Runs statements without parameters, divided by `;`.

@@ -42,6 +42,10 @@ impl Work for Unlink {
         )
         .await?;
         (self.rule)(&UnlinkFacts { linked: link.is_some(), needed_by })?;
+        // A link that was made since is not ours to take.
+        if link.is_none() {
+            return Ok(());
+        }
         tx.change(UNLINK, args![id, &sha256]).await.map(drop)
     }
 }
