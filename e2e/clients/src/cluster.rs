@@ -34,7 +34,7 @@ impl Cluster {
 
     /// The log of every replica, for a failure's message.
     pub fn logs(&self) -> String {
-        let logs = self.replicas.iter().map(|replica| last_lines(&replica.log()));
+        let logs = self.replicas.iter().map(Registry::last_words);
         logs.enumerate().map(|(number, log)| format!("--- replica {number}\n{log}\n")).collect()
     }
 }
@@ -43,10 +43,4 @@ impl Cluster {
 pub fn replica(storage: &str, metadata: &str) -> Registry {
     let settings = Settings::of(Program::Berth).with_storage(storage).with_metadata(metadata);
     settings.with_secret(SECRET).start()
-}
-
-/// What is worth reading of a long log: its end, without the lines of requests that went well.
-fn last_lines(log: &str) -> String {
-    let lines: Vec<_> = log.lines().filter(|line| !line.contains("level=info")).collect();
-    lines[lines.len().saturating_sub(60)..].join("\n")
 }

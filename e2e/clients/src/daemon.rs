@@ -52,14 +52,22 @@ impl Daemon {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// What is worth reading of its log: the end, without the lines of single requests.
+    pub fn last_words(&self) -> String {
+        let log = self.log();
+        let lines = log.lines().filter(|line| !line.contains("msg=\"response "));
+        let lines: Vec<_> = lines.collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
     /// Polls `ready` until it is true; a server that ends or never gets there fails the test.
     pub fn wait_until(&self, what: &str, ready: impl Fn() -> bool) {
         let begun = Instant::now();
         while !ready() {
             let ended = self.keeper.as_ref().is_none_or(JoinHandle::is_finished);
-            assert!(!ended, "{what}: the server ended\n{}", self.log());
+            assert!(!ended, "{what}: the server ended\n{}", self.last_words());
             let late = begun.elapsed() > Duration::from_secs(60);
-            assert!(!late, "{what}: not within 60 s\n{}", self.log());
+            assert!(!late, "{what}: not within 60 s\n{}", self.last_words());
             std::thread::sleep(Duration::from_millis(20));
         }
     }

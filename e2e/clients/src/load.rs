@@ -117,7 +117,9 @@ impl Load {
         let mut kinds = BTreeMap::new();
         for failure in self.excused() {
             let kind = failure.split_once(": ").map_or(failure.as_str(), |(_, why)| why);
-            *kinds.entry(kind.chars().take(120).collect()).or_insert(0) += 1;
+            *kinds
+                .entry(kind.lines().take(2).flat_map(str::chars).take(120).collect())
+                .or_insert(0) += 1;
         }
         kinds
     }

@@ -34,9 +34,7 @@ impl Minio {
             .env("MINIO_UPDATE", "off");
         let daemon = Daemon::start(&server, &folder.path().join("log"), "KILL");
         let store = Self { daemon, host, folder };
-        let ready = format!("{}/minio/health/ready", store.endpoint());
-        store.daemon.wait_until("minio", || ureq::get(&ready).call().is_ok());
-        s3::make_bucket(&store.endpoint());
+        store.daemon.wait_until("minio", || s3::make_bucket(&store.endpoint()));
         store
     }
 

@@ -213,6 +213,11 @@ impl Registry {
         self.daemon.log()
     }
 
+    /// The end of its log, without the lines of single requests.
+    pub fn last_words(&self) -> String {
+        self.daemon.last_words()
+    }
+
     /// The process id.
     pub fn pid(&self) -> u32 {
         self.daemon.pid()

@@ -18,14 +18,14 @@ pub fn section(endpoint: &str) -> String {
     )
 }
 
-/// Makes [`BUCKET`] behind `endpoint`.
-pub fn make_bucket(endpoint: &str) {
-    let user = format!("{ACCESS_KEY}:{SECRET_KEY}");
-    let signature = format!("aws:amz:{REGION}:s3");
-    let bucket = format!("{endpoint}/{BUCKET}");
-    let quiet = ["--silent", "--show-error", "--fail-with-body", "--request", "PUT"];
-    let signed = ["--user", &user, "--aws-sigv4", &signature, &bucket];
-    command::run("curl", &[&quiet[..], &signed[..]].concat());
+/// Makes [`BUCKET`] behind `endpoint`. `false` as long as the server is not ready for it, which some say of
+/// themselves too early.
+pub(crate) fn make_bucket(endpoint: &str) -> bool {
+    let mut curl = command::command("curl");
+    curl.args(["--silent", "--fail", "--request", "PUT", "--user"]);
+    curl.arg(format!("{ACCESS_KEY}:{SECRET_KEY}"));
+    curl.args(["--aws-sigv4", &format!("aws:amz:{REGION}:s3")]);
+    curl.arg(format!("{endpoint}/{BUCKET}")).output().is_ok_and(|done| done.status.success())
 }
 
 /// Whether anything answers at this URL, be it a refusal.
