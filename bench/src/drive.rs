@@ -1,6 +1,8 @@
 //! Runs workers, one per connection, each with one request under way at a time.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -26,16 +28,25 @@ pub(crate) struct Phase<W> {
     pub(crate) elapsed: Duration,
 }
 
-/// Lets the workers begin operations for `time` and awaits those that are under way then.
-pub(crate) async fn drive<W: Worker>(workers: Vec<W>, time: Duration) -> Outcome<Phase<W>> {
+/// Lets the workers begin operations for `time`, and longer until `least` of them are done; awaits
+/// those that are under way then.
+pub(crate) async fn drive<W: Worker>(
+    workers: Vec<W>,
+    time: Duration,
+    least: u64,
+) -> Outcome<Phase<W>> {
     let begun = now();
     let end = begun + time;
+    let all_done = Arc::new(AtomicU64::new(0));
     let mut tasks = JoinSet::new();
     for mut worker in workers {
+        let all_done = Arc::clone(&all_done);
         tasks.spawn(async move {
             let mut operations = 0_u64;
-            while now() < end && worker.step().await? {
+            while (now() < end || all_done.load(Ordering::Relaxed) < least) && worker.step().await?
+            {
                 operations += 1;
+                all_done.fetch_add(1, Ordering::Relaxed);
             }
             Ok::<_, String>((worker, operations))
         });

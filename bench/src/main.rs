@@ -1,6 +1,7 @@
 //! Measures Berth beside other registries and nginx in one run, with one client program for all, and
 //! prints a Markdown table of medians and ratios. `docs/benchmark.md` says how to read it.
 
+mod backing;
 mod clock;
 mod content;
 mod drive;
@@ -12,6 +13,7 @@ mod process;
 mod random;
 mod report;
 mod run;
+mod running;
 mod seed;
 mod servers;
 mod table;

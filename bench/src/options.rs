@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::Outcome;
+use crate::backing::StoreKind;
 use crate::servers::Server;
 use crate::works::Work;
 
@@ -16,10 +18,15 @@ pub(crate) struct Options {
     /// One round with small sizes, in less than a minute: shows that it runs, not how fast.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Where the registries keep their blobs: `minio` gives each a MinIO of its own, and Berth a
+    /// PostgreSQL server.
+    #[arg(long, value_name = "STORE", default_value = "files")]
+    pub(crate) store: StoreKind,
     /// Only these servers, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "SERVERS")]
     only: Vec<Server>,
-    /// Only this work, separated by commas; `push-chunked` runs only when it is named here.
+    /// Only this work, separated by commas; `push-chunked` runs only when it is named here, and on
+    /// MinIO also `start`, `memory`, `manifest` and `head`.
     #[arg(long, value_delimiter = ',', value_name = "WORK")]
     work: Vec<Work>,
     /// A folder on a disk for the data; needs up to 10 GiB for each round [default: target/bench].
@@ -31,7 +38,7 @@ pub(crate) struct Options {
     /// Seed of the order of servers and of the contents.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Tags, and repositories, in the large store.
+    /// Tags, and repositories, in the large store; on MinIO there is one only if this is given.
     #[arg(long, value_parser = clap::value_parser!(u64).range(200..=1_000_000))]
     entries: Option<u64>,
     /// How long each kind of entry of a large store is pushed to a peer; Berth gets them all.
@@ -55,6 +62,8 @@ pub(crate) struct Sizes {
     pub(crate) settle: Duration,
     pub(crate) warm_up: Duration,
     pub(crate) measure: Duration,
+    /// Small pushes in one measurement, however long they take.
+    pub(crate) least_pushes: u64,
     /// Tags and repositories of the small and of the large store.
     pub(crate) few: u64,
     pub(crate) many: u64,
@@ -75,6 +84,10 @@ impl Options {
             settle: Duration::from_millis(pick(100, 2000)),
             warm_up: measure / 6,
             measure,
+            least_pushes: match self.store {
+                StoreKind::Files => 0,
+                StoreKind::Minio => pick(20, 200),
+            },
             few: 150,
             many: self.entries.unwrap_or(pick(300, 100_000)),
             fill: self.fill.map_or(Duration::from_secs(pick(2, 60)), Duration::from_secs),
@@ -82,13 +95,31 @@ impl Options {
     }
 
     /// The servers to measure, in the order of the table.
-    pub(crate) fn servers(&self) -> Vec<Server> {
+    pub(crate) fn servers(&self) -> Outcome<Vec<Server>> {
+        let all = Server::all(self.store);
+        if let Some(other) = self.only.iter().find(|server| !all.contains(server)) {
+            let names = all.map(Server::name).join(", ");
+            return Err(format!("--only {}: with this --store there are {names}", other.name()));
+        }
         let chosen = |server: &Server| self.only.is_empty() || self.only.contains(server);
-        Server::ALL.into_iter().filter(chosen).collect()
+        Ok(all.into_iter().filter(chosen).collect())
     }
 
     pub(crate) fn wants(&self, work: Work) -> bool {
-        if self.work.is_empty() { work != Work::PushChunked } else { self.work.contains(&work) }
+        if self.work.is_empty() { work.is_usual(self.store) } else { self.work.contains(&work) }
+    }
+
+    /// True if the stores with many entries are filled and measured.
+    pub(crate) fn has_large_stores(&self) -> bool {
+        self.store == StoreKind::Files || self.entries.is_some()
+    }
+
+    /// Refuses work that the store cannot show.
+    pub(crate) fn check(&self) -> Outcome<()> {
+        if self.store == StoreKind::Files && self.work.contains(&Work::Calls) {
+            return Err("--work calls counts requests to an object store: add --store minio".into());
+        }
+        Ok(())
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
@@ -115,10 +146,23 @@ mod tests {
     }
 
     #[test]
+    fn each_store_has_its_servers_and_its_work() {
+        let options = Options::parse_from(["bench", "--store", "minio"]);
+        assert!(options.wants(Work::Calls));
+        assert!(!options.wants(Work::Start));
+        assert!(!options.has_large_stores());
+        assert!(options.servers().is_ok_and(|all| all.contains(&Server::BerthSqlite)));
+        let options = Options::parse_from(["bench", "--store", "minio", "--only", "olareg"]);
+        assert!(options.servers().is_err());
+        assert!(!Options::parse_from(["bench"]).wants(Work::Calls));
+        assert!(Options::parse_from(["bench", "--work", "calls"]).check().is_err());
+    }
+
+    #[test]
     fn servers_and_work_are_chosen_by_name() {
         let options =
             Options::parse_from(["bench", "--only", "nginx,olareg", "--work", "pull,push-chunked"]);
-        assert_eq!(options.servers(), [Server::Olareg, Server::Nginx]);
+        assert_eq!(options.servers(), Ok(vec![Server::Olareg, Server::Nginx]));
         assert!(options.wants(Work::PushChunked));
         assert!(!options.wants(Work::Start));
         assert!(!Options::parse_from(["bench"]).wants(Work::PushChunked));

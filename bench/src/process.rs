@@ -1,11 +1,11 @@
-//! A running server: started and timed until its first answer, watched through /proc with all its
+//! A child process: started with its log in a file, awaited, watched through /proc with all its
 //! children, stopped when dropped.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,59 +13,57 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::Outcome;
 use crate::clock::now;
 use crate::http;
-use crate::servers::Server;
 
 /// Ticks per second in /proc on every Linux this runs on.
 const TICKS: f64 = 100.0;
 const START: Duration = Duration::from_secs(120);
 const STOP: Duration = Duration::from_secs(20);
 
-/// A server that has answered.
-pub(crate) struct Running {
-    pub(crate) server: Server,
-    pub(crate) address: SocketAddr,
-    pub(crate) folder: PathBuf,
+/// A process that was started.
+pub(crate) struct Process {
+    name: &'static str,
     child: Child,
+    log: PathBuf,
+    /// What asks it to end.
+    signal: Signal,
 }
 
-/// What the processes of a server hold, in bytes.
+/// What a process and its children hold, in bytes.
 pub(crate) struct Memory {
     pub(crate) resident: u64,
     /// The highest resident size since the start.
     pub(crate) peak: u64,
 }
 
-impl Running {
-    /// Starts a server on a folder; yields it with the time from the call to its first 200 on `/v2/`.
-    pub(crate) fn start(
-        server: Server,
-        program: &Path,
-        folder: &Path,
-    ) -> Outcome<(Self, Duration)> {
-        crate::folder::create(folder)?;
-        let port = free_port()?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut command = server.command(program, folder, port)?;
-        let failed = |error| format!("starting {}: {error}", server.name());
-        let log = folder.join("log");
+impl Process {
+    pub(crate) fn spawn(
+        name: &'static str,
+        command: &mut Command,
+        log: PathBuf,
+        signal: Signal,
+    ) -> Outcome<Self> {
+        let failed = |error| format!("starting {name}: {error}");
         let output = File::create(&log).map_err(failed)?;
         command.stdin(Stdio::null()).stderr(output.try_clone().map_err(failed)?).stdout(output);
+        Ok(Self { name, child: command.spawn().map_err(failed)?, log, signal })
+    }
+
+    /// Asks every 0.3 ms until it is ready.
+    pub(crate) fn wait_until(&mut self, ready: impl Fn() -> bool) -> Outcome<()> {
         let begun = now();
-        let child = command.spawn().map_err(failed)?;
-        let mut running = Self { server, address, folder: folder.to_owned(), child };
-        while !ready(address) {
-            let ended = running.child.try_wait().map_err(failed)?;
+        while !ready() {
+            let ended = self.child.try_wait();
+            let ended = ended.map_err(|error| format!("starting {}: {error}", self.name))?;
             if ended.is_some() || now() - begun > START {
-                let log = std::fs::read_to_string(&log).unwrap_or_default();
-                return Err(format!("{} did not answer; its log:\n{log}", server.name()));
+                let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+                return Err(format!("{} did not answer; its log:\n{log}", self.name));
             }
             std::thread::sleep(Duration::from_micros(300));
         }
-        let elapsed = now() - begun;
-        Ok((running, elapsed))
+        Ok(())
     }
 
-    /// CPU seconds, user and system, of the server and its children since their start.
+    /// CPU seconds, user and system, of the process and its children since their start.
     pub(crate) fn cpu_seconds(&self) -> f64 {
         family(self.child.id()).into_iter().map(cpu_seconds).sum()
     }
@@ -81,13 +79,13 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Process {
     /// Asks first, so that the store is left in order, and insists later.
     fn drop(&mut self) {
         let process = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(process) = process {
             // It may have ended by itself; then there is nobody to ask.
-            let _ = kill_process(process, Signal::TERM);
+            let _ = kill_process(process, self.signal);
         }
         let begun = now();
         while now() - begun < STOP {
@@ -96,7 +94,7 @@ impl Drop for Running {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        eprintln!("{} does not end on SIGTERM and is killed", self.server.name());
+        eprintln!("{} does not end when it is asked to and is killed", self.name);
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -107,11 +105,12 @@ pub(crate) fn own_cpu_seconds() -> f64 {
     cpu_seconds(std::process::id())
 }
 
-fn ready(address: SocketAddr) -> bool {
+/// True if a GET is answered with 200.
+pub(crate) fn answers(address: SocketAddr, target: &str) -> bool {
     let ask = || {
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(http::request("GET", "/v2/", "Connection: close\r\n").as_bytes())?;
+        stream.write_all(http::request("GET", target, "Connection: close\r\n").as_bytes())?;
         let mut answer = [0; 12];
         stream.read_exact(&mut answer)?;
         Ok::<_, std::io::Error>(answer.ends_with(b" 200"))
@@ -119,7 +118,7 @@ fn ready(address: SocketAddr) -> bool {
     ask().unwrap_or(false)
 }
 
-fn free_port() -> Outcome<u16> {
+pub(crate) fn free_port() -> Outcome<u16> {
     let failed = |error| format!("finding a free port: {error}");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
     Ok(listener.local_addr().map_err(failed)?.port())

@@ -7,13 +7,13 @@ use std::time::Duration;
 use crate::content::LargeBlob;
 use crate::folder::RunFolder;
 use crate::options::Options;
-use crate::process::Running;
 use crate::random::Random;
 use crate::report::{Goal, Report, Row, median};
+use crate::running::Running;
 use crate::seed::{self, Kind};
 use crate::servers::Server;
 use crate::works::{Context, Step, Store, Subject, Work};
-use crate::{Outcome, machine, table};
+use crate::{Outcome, backing, machine, table};
 
 /// Berth's large store is filled whole, whatever the peers reach in their time.
 const FILL_BERTH: Duration = Duration::from_secs(900);
@@ -62,8 +62,10 @@ impl<'a> Run<'a> {
         if cfg!(debug_assertions) && !options.quick {
             return Err("measure with a release build: `cargo xtask bench`".into());
         }
-        let (found, missing): (Vec<_>, Vec<_>) = options
-            .servers()
+        options.check()?;
+        let servers = options.servers()?;
+        backing::require(options.store, &servers)?;
+        let (found, missing): (Vec<_>, Vec<_>) = servers
             .into_iter()
             .map(|server| (server, server.find()))
             .partition(|(_, program)| program.is_ok());
@@ -83,7 +85,7 @@ impl<'a> Run<'a> {
         let needed = (sizes.large << 20) * 2 * u64::from(sizes.rounds) * programs.len() as u64;
         let folder = RunFolder::create(&options.folder(), needed)?;
         let large = LargeBlob::new(sizes.large, options.seed);
-        let context = Context { sizes, large, seed: options.seed };
+        let context = Context { sizes, store: options.store, large, seed: options.seed };
         let random = Random::new(options.seed);
         Ok(Self { options, context, programs, folder, random, report: Report::default() })
     }
@@ -106,7 +108,7 @@ impl<'a> Run<'a> {
         }
         rustix::fs::sync();
         for (work, step) in Step::SMALL {
-            if self.options.wants(work) {
+            if self.options.wants(work) && step.fits(self.options.store) {
                 self.step(step, &mut subjects).await;
             }
         }
@@ -120,9 +122,10 @@ impl<'a> Run<'a> {
             let mut times = Vec::new();
             for start in 1..self.starts() {
                 let folder = folder.join(format!("start-{start}"));
-                times.push(Running::start(server, &program, &folder)?.1);
+                times.push(Running::start(server, self.options.store, &program, &folder)?.1);
             }
-            let (running, time) = Running::start(server, &program, &folder.join("store"))?;
+            let (running, time) =
+                Running::start(server, self.options.store, &program, &folder.join("store"))?;
             times.push(time);
             let row = Row::less("start, empty store", "ms").goal(Goal::Absolute(50.0));
             self.record_start(server, row, &times);
@@ -159,7 +162,7 @@ impl<'a> Run<'a> {
         let (tags, repositories) =
             (wants(Work::Tags) || wants(Work::Start), wants(Work::Catalog) || wants(Work::Start));
         let mut stores = Vec::new();
-        if !tags && !repositories {
+        if !self.options.has_large_stores() || (!tags && !repositories) {
             return Ok(stores);
         }
         for (server, program) in self.programs.clone() {
@@ -167,8 +170,8 @@ impl<'a> Run<'a> {
                 continue;
             }
             let folder = self.folder.path().join("large").join(server.name());
-            let time = if server == Server::Berth { FILL_BERTH } else { self.context.sizes.fill };
-            let (running, _) = Running::start(server, &program, &folder)?;
+            let time = if server.is_peer() { self.context.sizes.fill } else { FILL_BERTH };
+            let (running, _) = Running::start(server, self.options.store, &program, &folder)?;
             let mut store = LargeStore { server, program, folder, tags: 0, repositories: 0 };
             if tags {
                 store.tags = self.fill(&running, Kind::Tags, time).await?;
@@ -206,9 +209,9 @@ impl<'a> Run<'a> {
         for LargeStore { server, program, folder, tags, repositories } in stores {
             let mut times = Vec::new();
             for _ in 1..self.starts() {
-                times.push(Running::start(*server, program, folder)?.1);
+                times.push(Running::start(*server, self.options.store, program, folder)?.1);
             }
-            let (running, time) = Running::start(*server, program, folder)?;
+            let (running, time) = Running::start(*server, self.options.store, program, folder)?;
             times.push(time);
             let many = table::number(self.context.sizes.many as f64);
             let title = format!("start, {many} tags and repositories");

@@ -110,7 +110,7 @@ pub(crate) async fn push_entries(
         let (config, manifest) = (image.config.digest.clone(), manifest.clone());
         fillers.push(Filler { connection, kind, next, count, config, manifest });
     }
-    Ok(drive(fillers, time).await?.operations)
+    Ok(drive(fillers, time, 0).await?.operations)
 }
 
 struct Filler {

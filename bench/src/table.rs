@@ -39,7 +39,8 @@ fn medians(lines: &[&Line], columns: &[(Server, String)], goals: bool) -> String
     let mut header = vec!["work".to_owned(), "unit".to_owned()];
     header.extend(columns.iter().map(|(_, title)| title.clone()));
     if ratios {
-        header.extend(["Berth / best peer".to_owned(), "Berth / nginx".to_owned()]);
+        let reference = reference(columns).name();
+        header.extend(["Berth / best peer".to_owned(), format!("Berth / {reference}")]);
     }
     if goals {
         header.push("goal".to_owned());
@@ -51,7 +52,7 @@ fn medians(lines: &[&Line], columns: &[(Server, String)], goals: bool) -> String
         fields.extend(columns.iter().map(|(server, _)| value(cells.get(server))));
         if ratios {
             fields.push(ratio(cells, best_peer(row, cells)));
-            fields.push(ratio(cells, of(cells, Server::Nginx)));
+            fields.push(ratio(cells, of(cells, reference(columns))));
         }
         if goals {
             fields.push(verdicts(row, cells));
@@ -84,10 +85,15 @@ fn of(cells: &BTreeMap<Server, Cell>, server: Server) -> Option<f64> {
     cells.get(&server)?.median()
 }
 
+/// What shows the bounds of the machine or of the store.
+fn reference(columns: &[(Server, String)]) -> Server {
+    let store = columns.iter().any(|(server, _)| *server == Server::Minio);
+    if store { Server::Minio } else { Server::Nginx }
+}
+
 /// The best median among the registries beside Berth.
 fn best_peer(row: &Row, cells: &BTreeMap<Server, Cell>) -> Option<f64> {
-    let peers =
-        cells.iter().filter(|(server, _)| server.is_registry() && **server != Server::Berth);
+    let peers = cells.iter().filter(|(server, _)| server.is_peer());
     let better = match row.better {
         Better::More => f64::max,
         Better::Less => f64::min,

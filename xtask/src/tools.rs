@@ -80,7 +80,6 @@ pub(crate) const GO_PROGRAMS: &[GoProgram] = &[
     go("docker-compose", "github.com/docker/compose/v2", "v2.40.3", "cmd"),
     go("minio", "github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c", ""),
     go("versitygw", "github.com/versity/versitygw", "v1.8.0", "cmd/versitygw"),
-    go("fake-gcs-server", "github.com/fsouza/fake-gcs-server", "v1.56.1", ""),
 ];
 
 /// Peers that only the benchmark runs.

@@ -6,11 +6,14 @@ mod head;
 mod upload;
 
 pub(crate) use connection::Connection;
-pub(crate) use upload::{mount_blob, push_blob, push_large, push_manifest};
+pub(crate) use upload::{mount_blob, push_blob, push_large, push_manifest, put_object};
+
+/// What every request calls its server.
+pub(crate) const HOST: &str = "127.0.0.1";
 
 /// A request without body.
 pub(crate) fn request(method: &str, target: &str, fields: &str) -> String {
-    format!("{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\n{fields}\r\n")
+    format!("{method} {target} HTTP/1.1\r\nHost: {HOST}\r\nUser-Agent: bench\r\n{fields}\r\n")
 }
 
 /// The head of a request with a body of `length` bytes.

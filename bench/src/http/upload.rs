@@ -49,6 +49,20 @@ pub(crate) async fn push_large(
     finish(connection, &location, &blob.digest).await
 }
 
+/// Sends the parts of an object straight to a store under a head that is signed already.
+pub(crate) async fn put_object<'a>(
+    connection: &mut Connection,
+    head: &str,
+    parts: impl Iterator<Item = &'a [u8]>,
+) -> Outcome<()> {
+    connection.send(head.as_bytes()).await?;
+    for part in parts {
+        connection.send(part).await?;
+    }
+    let status = connection.answer().await?;
+    expect(connection, status, 200, "PUT of an object")
+}
+
 /// Makes a blob of the repository `from` one of `repository`, without its bytes.
 pub(crate) async fn mount_blob(
     connection: &mut Connection,

@@ -6,26 +6,42 @@ use std::process::Command;
 
 use super::Server;
 use crate::Outcome;
+use crate::backing::{Backing, Minio};
 use crate::folder;
 
-pub(super) fn write_config(server: Server, folder: &Path, port: u16) -> Outcome<PathBuf> {
-    let data = folder.join("data");
-    folder::create(&data)?;
+pub(super) fn write_config(
+    server: Server,
+    folder: &Path,
+    port: u16,
+    backing: &Backing,
+) -> Outcome<PathBuf> {
     let cache = match server {
         Server::DockerRegistry | Server::Distribution => "  cache:\n    blobdescriptor: inmemory\n",
-        Server::Berth | Server::Olareg | Server::Nginx => "",
+        _ => "",
     };
+    let driver = match &backing.minio {
+        Some(minio) => Minio::section(minio),
+        None => filesystem(&folder.join("data"))?,
+    };
+    let metadata = backing.metadata_url().map_or_else(String::new, |url| {
+        format!("berth:\n  metadata:\n    url: {}\n", serde_json::Value::from(url))
+    });
     let text = format!(
         "version: 0.1\n\
          log:\n  level: error\n  accesslog:\n    disabled: true\n\
-         storage:\n  filesystem:\n    rootdirectory: {}\n  delete:\n    enabled: true\n{cache}\
-         http:\n  addr: 127.0.0.1:{port}\n",
-        // A JSON string is a YAML string, whatever the path holds.
-        serde_json::Value::from(data.to_string_lossy()),
+         storage:\n{driver}  delete:\n    enabled: true\n{cache}\
+         http:\n  addr: 127.0.0.1:{port}\n{metadata}"
     );
     let config = folder.join("config.yml");
     folder::write(&config, text.as_bytes())?;
     Ok(config)
+}
+
+fn filesystem(data: &Path) -> Outcome<String> {
+    folder::create(data)?;
+    // A JSON string is a YAML string, whatever the path holds.
+    let data = serde_json::Value::from(data.to_string_lossy());
+    Ok(format!("  filesystem:\n    rootdirectory: {data}\n"))
 }
 
 pub(super) fn olareg(command: &mut Command, folder: &Path, port: u16) -> Outcome<()> {

@@ -2,20 +2,26 @@
 //! the table.
 
 mod bulk;
+mod calls;
+mod goals;
 mod pages;
 mod push;
 mod read;
 
 use std::net::SocketAddr;
 
+use crate::backing::StoreKind;
 use crate::clock::now;
 use crate::content::LargeBlob;
 use crate::drive::{Worker, drive};
 use crate::options::Sizes;
-use crate::process::{Running, own_cpu_seconds};
-use crate::report::{Goal, Measured, Missed, Row};
+use crate::process::own_cpu_seconds;
+use crate::report::{Measured, Missed, Row};
+use crate::running::Running;
 use crate::seed::Kind;
 use crate::servers::Server;
+
+pub(crate) use calls::Traffic;
 
 /// A group of steps, as named on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -31,6 +37,7 @@ pub(crate) enum Work {
     Images,
     Tags,
     Catalog,
+    Calls,
 }
 
 /// One measurement of one server. Numbers are connections, or entries of a list.
@@ -46,6 +53,7 @@ pub(crate) enum Step {
     Images(usize),
     WholeTagList,
     Page(Kind, Store),
+    Calls(Traffic),
     Peak,
 }
 
@@ -68,13 +76,14 @@ pub(crate) struct Subject {
 /// What all steps share.
 pub(crate) struct Context {
     pub(crate) sizes: Sizes,
+    pub(crate) store: StoreKind,
     pub(crate) large: LargeBlob,
     pub(crate) seed: u64,
 }
 
 impl Step {
     /// The steps on a small store after it was seeded, in the order in which they run.
-    pub(crate) const SMALL: [(Work, Self); 16] = [
+    pub(crate) const SMALL: [(Work, Self); 23] = [
         (Work::Push, Self::Push { chunked: false }),
         (Work::PushChunked, Self::Push { chunked: true }),
         (Work::Pull, Self::FirstPull),
@@ -90,6 +99,13 @@ impl Step {
         (Work::Tags, Self::WholeTagList),
         (Work::Tags, Self::Page(Kind::Tags, Store::Small)),
         (Work::Catalog, Self::Page(Kind::Repositories, Store::Small)),
+        (Work::Calls, Self::Calls(Traffic::Push { kibibytes: 8 })),
+        (Work::Calls, Self::Calls(Traffic::Push { kibibytes: 64 })),
+        (Work::Calls, Self::Calls(Traffic::Push { kibibytes: 200 })),
+        (Work::Calls, Self::Calls(Traffic::Image)),
+        (Work::Calls, Self::Calls(Traffic::Pull)),
+        (Work::Calls, Self::Calls(Traffic::List(Kind::Tags))),
+        (Work::Calls, Self::Calls(Traffic::List(Kind::Repositories))),
         (Work::Memory, Self::Peak),
     ];
 
@@ -99,13 +115,26 @@ impl Step {
         (Work::Catalog, Self::Page(Kind::Repositories, Store::Large)),
     ];
 
-    /// False where a static file server has nothing to show.
+    /// False where nginx or the store itself has nothing to show.
     pub(crate) fn applies_to(self, server: Server) -> bool {
-        let static_files = matches!(
-            self,
-            Self::Idle | Self::Peak | Self::Pull | Self::Manifest(_) | Self::Head(_)
-        );
-        server.is_registry() || static_files
+        let bytes = matches!(self, Self::Idle | Self::Peak | Self::Pull);
+        match server {
+            Server::Nginx => bytes || matches!(self, Self::Manifest(_) | Self::Head(_)),
+            Server::Minio => {
+                let pushes = matches!(self, Self::Push { chunked: false } | Self::Blobs(_));
+                bytes || pushes || matches!(self, Self::FirstPull)
+            }
+            _ => true,
+        }
+    }
+
+    /// False for what is left out on a store: requests to count in files, and 64 connections where
+    /// 16 are far beyond what the store takes.
+    pub(crate) fn fits(self, store: StoreKind) -> bool {
+        match store {
+            StoreKind::Files => !matches!(self, Self::Calls(_)),
+            StoreKind::Minio => !matches!(self, Self::Manifest(64) | Self::Blobs(64)),
+        }
     }
 
     /// True if the disk is busy with what was written after the step has ended.
@@ -115,48 +144,37 @@ impl Step {
 
     /// The first row that the step yields.
     pub(crate) fn row(self, context: &Context) -> Row {
+        let mut row = self.title(context);
+        row.goals = goals::goals(self, context.store);
+        row
+    }
+
+    fn title(self, context: &Context) -> Row {
         let size = match context.sizes.large {
             1024 => "1 GiB".to_owned(),
             mebibytes => format!("{mebibytes} MiB"),
         };
         match self {
-            Self::Idle => Row::less("idle memory, empty store", "MiB").goal(Goal::Absolute(20.0)),
-            Self::Peak => {
-                Row::less("peak memory after all of the above", "MiB").goal(Goal::Absolute(64.0))
-            }
-            Self::Push { chunked: false } => {
-                Row::more(format!("push {size}"), "MB/s").goal(Goal::Peers(1.4))
-            }
+            Self::Idle => Row::less("idle memory, empty store", "MiB"),
+            Self::Peak => Row::less("peak memory after all of the above", "MiB"),
+            Self::Push { chunked: false } => Row::more(format!("push {size}"), "MB/s"),
             Self::Push { chunked: true } => {
                 Row::more(format!("push {size} in chunks of 32 KiB"), "MB/s")
             }
             Self::FirstPull => Row::more(format!("pull {size}, first time after the push"), "MB/s"),
-            Self::Pull => Row::more(format!("pull {size}"), "MB/s")
-                .goal(Goal::Peers(1.0))
-                .goal(Goal::Nginx(1.3)),
-            Self::Manifest(connections) => {
-                let row = at("manifest GET by tag", connections, "requests/s");
-                match connections {
-                    16 => row.goal(Goal::Peers(3.0)).goal(Goal::Nginx(1.0)),
-                    _ => row,
-                }
-            }
-            Self::Head(connections) => {
-                at("blob HEAD", connections, "requests/s").goal(Goal::Peers(3.0))
-            }
-            Self::Blobs(connections) => {
-                let row = at("push blobs of 64 KiB", connections, "blobs/s");
-                if connections == 16 { row.goal(Goal::Peers(1.0)) } else { row }
-            }
+            Self::Pull => Row::more(format!("pull {size}"), "MB/s"),
+            Self::Manifest(connections) => at("manifest GET by tag", connections, "requests/s"),
+            Self::Head(connections) => at("blob HEAD", connections, "requests/s"),
+            Self::Blobs(connections) => at("push blobs of 64 KiB", connections, "blobs/s"),
             Self::Images(connections) => {
                 at("push images of 8 layers of 4 KiB", connections, "images/s")
-                    .goal(Goal::Peers(1.6))
             }
             Self::WholeTagList => {
                 let title = format!("list of {} tags", context.sizes.few);
-                at(&title, pages::CONNECTIONS, "lists/s").goal(Goal::Peers(3.0))
+                at(&title, pages::CONNECTIONS, "lists/s")
             }
             Self::Page(kind, store) => pages::row(kind, store, &context.sizes),
+            Self::Calls(traffic) => traffic.row(),
         }
     }
 
@@ -180,6 +198,20 @@ impl Step {
             Self::Images(connections) => push::images(context, subject, row, connections).await,
             Self::WholeTagList => pages::whole_tag_list(context, subject, row).await,
             Self::Page(kind, _) => pages::page(context, subject, row, kind).await,
+            Self::Calls(traffic) => calls::measure(context, subject, row, traffic).await,
+        }
+    }
+}
+
+impl Work {
+    /// True if it is measured without being named.
+    pub(crate) fn is_usual(self, store: StoreKind) -> bool {
+        match self {
+            Self::PushChunked => false,
+            Self::Calls => store == StoreKind::Minio,
+            // What the store has no part in.
+            Self::Start | Self::Memory | Self::Manifest | Self::Head => store == StoreKind::Files,
+            _ => true,
         }
     }
 }
@@ -202,9 +234,20 @@ async fn rate<W: Worker>(
     row: Row,
     workers: Vec<W>,
 ) -> Result<(Vec<Measured>, Vec<W>), Missed> {
-    let warm = drive(workers, context.sizes.warm_up).await?;
+    rate_of(context, subject, row, workers, 0).await
+}
+
+/// A [`rate`] of at least so many operations, however long they take.
+async fn rate_of<W: Worker>(
+    context: &Context,
+    subject: &Subject,
+    row: Row,
+    workers: Vec<W>,
+    least: u64,
+) -> Result<(Vec<Measured>, Vec<W>), Missed> {
+    let warm = drive(workers, context.sizes.warm_up, 0).await?;
     let (server_cpu, own_cpu) = (subject.running.cpu_seconds(), own_cpu_seconds());
-    let phase = drive(warm.workers, context.sizes.measure).await?;
+    let phase = drive(warm.workers, context.sizes.measure, least).await?;
     let seconds = phase.elapsed.as_secs_f64();
     let server_cpu = subject.running.cpu_seconds() - server_cpu;
     let own_share = (own_cpu_seconds() - own_cpu) / seconds;

@@ -7,7 +7,7 @@ use super::{Context, Store, Subject, at, rate};
 use crate::Outcome;
 use crate::http::{Connection, request};
 use crate::options::Sizes;
-use crate::report::{Goal, Measured, Missed, Row};
+use crate::report::{Measured, Missed, Row};
 use crate::seed::{Kind, TAGS_REPOSITORY, entry_name};
 use crate::table::number;
 
@@ -21,8 +21,7 @@ pub(super) fn row(kind: Kind, store: Store, sizes: &Sizes) -> Row {
         Store::Large => sizes.many as f64,
     });
     let what = kind.plural();
-    let row = at(&format!("page of {PAGE} of {entries} {what}"), CONNECTIONS, "pages/s");
-    if kind == Kind::Tags { row.goal(Goal::Peers(3.0)) } else { row }
+    at(&format!("page of {PAGE} of {entries} {what}"), CONNECTIONS, "pages/s")
 }
 
 /// The list without `n`. Its order is no part of the work; that of a page is.

@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Import(Import),
     /// Write the storage directory so that the original can serve it.
     Export(ConfigPath),
+    /// Move everything to the stores of another configuration; the server must be stopped.
+    Move(Move),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -126,6 +128,20 @@ pub(crate) struct Import {
     /// End when links and manifests are taken over: leave the re-hashing of blobs to the server.
     #[arg(long)]
     pub(crate) no_verify: bool,
+    #[command(flatten)]
+    pub(crate) at: ConfigPath,
+}
+
+/// How to move.
+#[derive(Debug, Args)]
+pub(crate) struct Move {
+    /// The configuration file of the target. Variables of the environment do not count for it.
+    #[arg(long, value_name = "NEW-CONFIG")]
+    pub(crate) to: PathBuf,
+    /// Go on with an earlier move between the two: only what differs is copied, and what the
+    /// source no longer has is removed from the target.
+    #[arg(long)]
+    pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) at: ConfigPath,
 }

@@ -41,6 +41,11 @@ impl Cluster {
 
 /// One more process on this store (a driver's lines of `storage`) and this database.
 pub fn replica(storage: &str, metadata: &str) -> Registry {
+    settings(storage, metadata).start()
+}
+
+/// The settings of such a process.
+pub(crate) fn settings(storage: &str, metadata: &str) -> Settings {
     let settings = Settings::of(Program::Berth).with_storage(storage).with_metadata(metadata);
-    settings.with_secret(SECRET).start()
+    settings.with_secret(SECRET)
 }

@@ -1,63 +1,44 @@
-//! fake-gcs-server: the JSON and XML interface of Google Cloud Storage over plain files.
-
-use std::path::PathBuf;
-use std::process::Command;
+//! A bucket as Google Cloud Storage speaks of it. The XML interface, which knows uploads in parts, is
+//! S3's with other words for credentials, so MinIO answers it where nobody has to sign. (fake-gcs-server
+//! has no uploads in parts.)
 
 use serde_json::json;
-use tempfile::TempDir;
 
-use crate::daemon::Daemon;
-use crate::registry::free_port;
-use crate::s3::{self, BUCKET};
+use crate::cluster::settings;
+use crate::command;
+use crate::minio::Minio;
+use crate::registry::Registry;
+use crate::s3::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY};
 
-/// A running server with an empty bucket.
+/// A running server with an empty bucket that is open to all.
 #[derive(Debug)]
-pub struct FakeGcs {
-    _daemon: Daemon,
-    endpoint: String,
-    folder: TempDir,
-}
+pub struct OpenBucket(Minio);
 
-impl FakeGcs {
-    /// Starts it; for its file backend a folder is a bucket.
+impl OpenBucket {
+    /// Starts it.
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("data");
-        std::fs::create_dir_all(data.join(BUCKET)).unwrap();
-        let port = free_port().to_string();
-        let endpoint = format!("http://127.0.0.1:{port}");
-        let mut server = Command::new("fake-gcs-server");
-        server
-            .args(["-scheme", "http", "-host", "127.0.0.1", "-port", &port])
-            .args(["-backend", "filesystem", "-external-url", &endpoint, "-filesystem-root"])
-            .arg(&data);
-        let daemon = Daemon::start(&server, &folder.path().join("log"), "KILL");
-        let ready = format!("{endpoint}/storage/v1/b/{BUCKET}");
-        daemon.wait_until("fake-gcs-server", || s3::answers(&ready));
-        let server = Self { _daemon: daemon, endpoint, folder };
-        std::fs::write(server.key(), server.key_text()).unwrap();
-        server
+        let store = Minio::start();
+        let policy = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "AWS": ["*"] },
+                "Action": ["s3:*"],
+                "Resource": [format!("arn:aws:s3:::{BUCKET}"), format!("arn:aws:s3:::{BUCKET}/*")],
+            }],
+        });
+        let mut curl = command::command("curl");
+        curl.args(["--silent", "--show-error", "--fail", "--request", "PUT", "--user"]);
+        curl.arg(format!("{ACCESS_KEY}:{SECRET_KEY}"));
+        curl.args(["--aws-sigv4", &format!("aws:amz:{REGION}:s3"), "--data", &policy.to_string()]);
+        command::ok(curl.arg(format!("{}/{BUCKET}?policy=", store.endpoint())));
+        Self(store)
     }
 
-    /// The driver's lines of `storage`.
-    pub fn section(&self) -> String {
-        let key = self.key();
-        format!("  gcs:\n    bucket: {BUCKET}\n    keyfile: {}\n", key.display())
-    }
-
-    fn key(&self) -> PathBuf {
-        self.folder.path().join("key.json")
-    }
-
-    /// A key file may name another server than Google's and do without a token; nobody signs with it.
-    fn key_text(&self) -> String {
-        json!({
-            "gcs_base_url": self.endpoint,
-            "disable_oauth": true,
-            "client_email": "",
-            "private_key": "",
-            "private_key_id": "",
-        })
-        .to_string()
+    /// A registry on it, which finds it as Google's own libraries find an emulator.
+    pub fn registry(&self, metadata: &str) -> Registry {
+        let section = format!("  gcs:\n    bucket: {BUCKET}\n    rootdirectory: /images\n");
+        let settings = settings(&section, metadata);
+        settings.with_variable("STORAGE_EMULATOR_HOST", &self.0.endpoint()).start()
     }
 }

@@ -6,6 +6,7 @@ mod doctor;
 mod htpasswd;
 mod offline;
 mod serve;
+mod transfer;
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -25,6 +26,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::GarbageCollect(options) => offline::garbage_collect(&options),
         Command::Import(options) => offline::import(&options),
         Command::Export(at) => offline::export(&at),
+        Command::Move(options) => transfer::run(&options),
         Command::Config(command) => config::run(&command),
         Command::Doctor(at) => doctor::run(&at),
         Command::Adopt(at) => adopt::run(&at),

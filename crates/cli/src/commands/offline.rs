@@ -116,7 +116,7 @@ async fn beside_replicas(
 }
 
 /// The first signal asks the work to end, a second one ends it.
-async fn interruptibly(
+pub(super) async fn interruptibly(
     work: impl AsyncFnOnce(&Shutdown) -> Result<String, String>,
 ) -> Result<String, String> {
     let mut signals = Signals::new()?;

@@ -10,6 +10,7 @@ mod opening;
 mod take_over;
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,10 @@ use super::{configuration_with, environment};
 use duties::duties;
 use opening::Opened;
 use take_over::take_over;
+
+/// A start that is over sooner sends nobody away: clients wait at the door, in the
+/// kernel's queue. A longer one tells them, and the probes, what it is at.
+const AT_THE_DOOR: Duration = Duration::from_secs(2);
 
 /// The variables that say which part of the work to do.
 const ROLE: [&str; 2] = ["BERTH_ROLE", "REGISTRY_BERTH_ROLE"];
@@ -102,19 +107,27 @@ async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
     };
     look_at_accounts(&config)?;
     become_user(&config)?;
-    for listener in &listeners {
-        tracing::info!(address = listener.local(), tls = tls.is_some(), "listening");
-    }
-    let serving = server::serve(app.clone(), listeners, tls.clone());
     let debug = serve_debug(&config, &app, debug);
     let (stop, stopping) = watch::channel(false);
     let shutdown = Shutdown::new(stopping);
-    let result = {
-        let start = start(&config, world, &app, &shutdown);
-        tokio::select! {
-            started = start => started.map(Some),
-            () = signals.end() => Ok(None),
+    let (result, serving) = {
+        let mut start = pin!(start(&config, world, &app, &shutdown));
+        let early = tokio::time::timeout(AT_THE_DOOR, &mut start).await;
+        for listener in &listeners {
+            tracing::info!(address = listener.local(), tls = tls.is_some(), "listening");
         }
+        let serving = server::serve(app.clone(), listeners, tls.clone());
+        let started = async {
+            match early {
+                Ok(started) => started,
+                Err(_) => start.await,
+            }
+        };
+        let result = tokio::select! {
+            started = started => started.map(Some),
+            () = signals.end() => Ok(None),
+        };
+        (result, serving)
     };
     let result = match result {
         Ok(Some(running)) => {

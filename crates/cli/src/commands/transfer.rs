@@ -11,26 +11,28 @@ use workers::{Observer, Shutdown, WorkError};
 
 use crate::args::{ConfigPath, Move};
 use crate::config::Config;
-use crate::process::control;
 use crate::process::lock::StoreLock;
+use crate::process::privileges::follow_owner;
 use crate::terminal::Terminal;
-use crate::wire::{self, Stores, UPLOAD_KEY, World, open_stores};
+use crate::wire::{self, Stores, World, open_stores};
 
-use super::offline::{interruptibly, own, runtime};
+use super::offline::interruptibly;
 use super::{complain, configuration_with, settings};
+
+/// What a registry knows of itself and takes along: the key of upload ids.
+const SETTINGS: [&str; 1] = ["upload-key"];
 
 /// Moves everything from the stores of one configuration to those of another.
 pub(super) fn run(options: &Move) -> Result<(), String> {
     let config = settings(&options.at)?;
     let world = World::real();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime cannot start: {error}"))?;
     let terminal = Terminal::new(false, world.clock.clone());
-    let result = runtime()?.block_on(async {
-        let moving = Moving { to: options.to.clone(), resume: options.resume };
-        match wire::home(&config) {
-            Some(home) => alone(&config, &home, world, &moving, &terminal).await,
-            None => beside_replicas(&config, world, &moving, &terminal).await,
-        }
-    });
+    let moving = Moving { to: options.to.clone(), resume: options.resume };
+    let result = runtime.block_on(carry(&config, world, &moving, &terminal));
     terminal.finish();
     terminal.say(&result?);
     let config = options.at.config.as_deref().unwrap_or(Path::new("OLD-CONFIG"));
@@ -48,42 +50,27 @@ struct Moving {
     resume: bool,
 }
 
-/// From stores that one process owns: no server may run.
-async fn alone(
-    config: &Config,
-    home: &Path,
-    world: World,
-    moving: &Moving,
-    terminal: &Terminal,
-) -> Result<String, String> {
-    if control::answers(home).await {
-        let shown = home.display();
-        return Err(format!("a server owns {shown}; stop it for the time of the move"));
-    }
-    let _lock = own(config, home)?;
-    carry(config, world, moving, terminal).await
-}
-
-/// From stores that replicas share: none of them may take writes.
-async fn beside_replicas(
-    config: &Config,
-    world: World,
-    moving: &Moving,
-    terminal: &Terminal,
-) -> Result<String, String> {
-    terminal.say(
-        "all replicas of the source must be stopped, or read-only \
-         (storage.maintenance.readonly): what they are sent meanwhile may not be moved",
-    );
-    carry(config, world, moving, terminal).await
-}
-
+/// Opens the source, which nobody may write to, and moves it.
 async fn carry(
     config: &Config,
     world: World,
     moving: &Moving,
     terminal: &Terminal,
 ) -> Result<String, String> {
+    if let Some(root) = config.storage.root_directory() {
+        if !root.is_dir() {
+            let shown = root.display();
+            return Err(format!("storage.filesystem.rootdirectory: {shown} is no directory"));
+        }
+        follow_owner(root)?;
+    }
+    let lock = lock(config, "stop it for the time of the move")?;
+    if lock.is_none() {
+        terminal.say(
+            "all replicas of the source must be stopped, or read-only \
+             (storage.maintenance.readonly): what they are sent meanwhile may not be moved",
+        );
+    }
     let from = open_stores(config, world.clone()).await.map_err(|error| error.to_string())?;
     let work = async |shutdown: &Shutdown| into(&from, world, moving, terminal, shutdown).await;
     let done = interruptibly(work).await;
@@ -102,7 +89,7 @@ async fn into(
     look_for_import(from, "source").await?;
     let target = target(&moving.to)?;
     let in_target = |text: String| format!("{}: {text}", moving.to.display());
-    let _lock = lock(&target).map_err(in_target)?;
+    let _lock = lock(&target, "a target must not be in use").map_err(in_target)?;
     let to = open_stores(&target, world).await.map_err(|error| in_target(error.to_string()))?;
     let done = match look_for_import(&to, "target").await {
         Ok(()) => {
@@ -125,13 +112,13 @@ fn target(path: &Path) -> Result<Config, String> {
     Ok(loaded.config)
 }
 
-/// The lock of the target, if one process has to own it.
-fn lock(target: &Config) -> Result<Option<StoreLock>, String> {
-    let Some(home) = wire::home(target) else { return Ok(None) };
+/// The lock of stores that one process has to own; `None` if replicas share them.
+fn lock(config: &Config, otherwise: &str) -> Result<Option<StoreLock>, String> {
+    let Some(home) = wire::home(config) else { return Ok(None) };
     let shown = home.display();
     match StoreLock::at(&home).map_err(|error| format!("{shown}: {error}"))? {
         Some(lock) => Ok(Some(lock)),
-        None => Err(format!("a server owns {shown}; the target must not be in use")),
+        None => Err(format!("a server owns {shown}; {otherwise}")),
     }
 }
 
@@ -153,7 +140,7 @@ fn plan(from: &Stores, to: &Stores, resume: bool) -> Transfer {
         to: side(to),
         source: Source::Still,
         resume,
-        settings: vec![UPLOAD_KEY],
+        settings: SETTINGS.to_vec(),
         clock: from.world.clock.clone(),
         random: from.world.random.clone(),
     }

@@ -11,6 +11,7 @@ mod commands;
 mod doctor;
 mod hostile;
 mod importing;
+mod moved;
 mod original_name;
 mod process;
 mod serving;

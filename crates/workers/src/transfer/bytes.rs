@@ -139,16 +139,19 @@ impl Porter<'_> {
         Ok(Copied::Placed { place: Some(BlobPlace::Stored(key)), sha512: digests.sha512 })
     }
 
-    /// The sha512 of a blob's bytes, without copying them; `None` if they cannot be read as they
-    /// should be.
-    pub(super) async fn sha512(&self, blob: &BlobRecord) -> Result<Option<Digest>, TransferError> {
+    /// Finds out the sha512 of a blob whose bytes the target has already.
+    pub(super) async fn sha512(&self, blob: &BlobRecord) -> Result<Copied, TransferError> {
         let hashed = match &blob.place {
             BlobPlace::Inline(bytes) => Ok(Digest::of(Algorithm::Sha512, bytes)),
             BlobPlace::Stored(key) => self.hash(blob, key).await,
         };
         match hashed {
-            Ok(digest) => Ok(Some(digest)),
-            Err(Stop::Outcome(_)) => Ok(None),
+            Ok(digest) => Ok(Copied::Placed { place: None, sha512: Some(digest) }),
+            // The blob itself is whole in the target.
+            Err(Stop::Outcome(Copied::Damaged(_))) => {
+                Ok(Copied::Placed { place: None, sha512: None })
+            }
+            Err(Stop::Outcome(unread)) => Ok(unread),
             Err(Stop::Error(error)) => Err(error),
         }
     }

@@ -150,11 +150,10 @@ impl Porter<'_> {
         state: Option<BlobState>,
     ) -> Result<Copied, TransferError> {
         if matches!(state, Some(BlobState::Live | BlobState::Condemned)) {
-            let sha512 = match link.wanted {
-                Some(_) if !blob.verified => self.sha512(blob).await?,
-                proven => proven,
+            return match link.wanted {
+                Some(_) if !blob.verified => self.sha512(blob).await,
+                proven => Ok(Copied::Placed { place: None, sha512: proven }),
             };
-            return Ok(Copied::Placed { place: None, sha512 });
         }
         if link.known.is_some() && link.known.as_ref() == stored(&blob.place) {
             return Ok(Copied::Damaged(Problem::NoBytes(blob.sha256)));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use oci::{MediaType, RepositoryName};
-use store::{BlobState, NewManifest, Page, PutManifest, StoreError};
+use oci::{Digest, MediaType, RepositoryName};
+use store::{BlobKey, BlobState, NewManifest, Page, PutManifest, StoreError};
 use tokio::sync::Semaphore;
 
 use super::cursor::{self, Pair, Pairs};
@@ -77,41 +77,40 @@ impl Books {
         pass: Pass,
     ) -> Result<(), TransferError> {
         let Outcome { sha256, linked, misnamed } = outcome;
-        let finding = |problem| Finding { path: format!("{name}@{sha256}"), problem };
+        let at = |problem| Finding { path: format!("{name}@{sha256}"), problem };
         if let Some(sha512) = misnamed {
-            let finding = finding(Problem::WrongName(sha512));
+            let finding = at(Problem::WrongName(sha512));
             if self.left_out.add_name(sha512, finding.clone()) {
                 observer.finding(&finding);
             }
         }
-        let (problem, key) = match linked {
-            Linked::Same => return Ok(()),
+        let known = self.left_out.key(&sha256);
+        match linked {
+            Linked::Same => {}
+            Linked::Removed => self.moved.removed += 1,
             Linked::Written { copied } => {
                 self.left_out.remove_blob(&sha256);
                 self.moved.links += 1;
                 self.moved.blobs += u64::from(copied.is_some());
                 self.moved.bytes += copied.unwrap_or(0);
-                return Ok(());
             }
-            Linked::Removed => {
-                self.moved.removed += 1;
-                return Ok(());
-            }
-            Linked::Unreadable(why) => {
-                observer.finding(&finding(Problem::Unreadable(why)));
-                return Ok(());
-            }
+            Linked::Unreadable(why) => observer.finding(&at(Problem::Unreadable(why))),
             // While the source serves, the link may be gone since its page was read.
-            Linked::Gone if !pass.is_last || self.left_out.holds_blob(&sha256) => return Ok(()),
-            Linked::Gone => (Problem::NoBytes(sha256), None),
-            Linked::Damaged { key, .. }
-                if key.is_some() && self.left_out.key(&sha256) == key.as_ref() =>
-            {
-                return Ok(());
-            }
-            Linked::Damaged { problem, key } => (problem, key),
-        };
-        let finding = finding(problem);
+            Linked::Gone if !pass.is_last || self.left_out.holds_blob(&sha256) => {}
+            Linked::Damaged { key, .. } if known.is_some() && known == key.as_ref() => {}
+            Linked::Gone => self.leave(observer, sha256, None, at(Problem::NoBytes(sha256)))?,
+            Linked::Damaged { problem, key } => self.leave(observer, sha256, key, at(problem))?,
+        }
+        Ok(())
+    }
+
+    fn leave(
+        &mut self,
+        observer: &dyn Observer,
+        sha256: Digest,
+        key: Option<BlobKey>,
+        finding: Finding,
+    ) -> Result<(), TransferError> {
         if self.left_out.add_blob(sha256, key, finding.clone())? {
             observer.finding(&finding);
         }
@@ -155,7 +154,7 @@ impl<'a> Run<'a> {
             let some = from.walk.walk_blobs(page).await?;
             let Some(last) = some.last() else { break };
             page = Page::after(last.sha256, PAGE);
-            let asked = some.iter().map(|blob| async {
+            let asked = some.into_iter().map(|blob| async move {
                 let state = to.content.blob_state(&blob.sha256).await?;
                 let is_there = matches!(state, Some(BlobState::Live | BlobState::Condemned));
                 Ok::<_, StoreError>((!is_there).then_some(blob.size))
@@ -197,7 +196,7 @@ impl<'a> Run<'a> {
     async fn found(&self, name: &RepositoryName) -> Result<(), TransferError> {
         let transfer = self.porter.transfer;
         let bytes: bytes::Bytes = b"{}".as_slice().into();
-        let sha256 = oci::Digest::sha256(&bytes);
+        let sha256 = Digest::sha256(&bytes);
         let media_type = MediaType::parse(MediaType::OCI_MANIFEST)
             .map_err(|error| StoreError::Failed(error.to_string()))?;
         let manifest = NewManifest {

@@ -5,7 +5,7 @@ use clients::azurite::Azurite;
 use clients::cluster::replica;
 use clients::engine::Docker;
 use clients::fixture;
-use clients::gcs::FakeGcs;
+use clients::gcs::OpenBucket;
 use clients::minio::Minio;
 use clients::postgres::Postgres;
 use clients::registry::Registry;
@@ -55,8 +55,8 @@ fn azurite_with_postgresql_conforms() {
 #[test]
 #[ignore = "needs servers: cargo xtask test"]
 fn google_cloud_storage_with_postgresql_conforms() {
-    let (store, postgres) = (FakeGcs::start(), Postgres::start());
-    conforms(&replica(&store.section(), &postgres.url()));
+    let (store, postgres) = (OpenBucket::start(), Postgres::start());
+    conforms(&store.registry(&postgres.url()));
 }
 
 #[test]
