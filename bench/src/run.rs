@@ -142,14 +142,15 @@ impl<'a> Run<'a> {
         }
         let (address, few) = (subject.address(), self.context.sizes.few);
         let failed = |error| format!("seeding {}: {error}", server.name());
-        if self.options.wants(Work::Manifest) || self.options.wants(Work::Head) {
+        let wants = |work| self.options.wants(work);
+        if wants(Work::Manifest) || wants(Work::Head) {
             seed::push_image(address, seed::IMAGE_REPOSITORY).await.map_err(failed)?;
         }
-        if self.options.wants(Work::Tags) {
+        if wants(Work::Tags) || wants(Work::Calls) {
             let tags = seed::push_entries(address, Kind::Tags, few, FILL_BERTH);
             subject.tags = tags.await.map_err(failed)?;
         }
-        if self.options.wants(Work::Catalog) {
+        if wants(Work::Catalog) || wants(Work::Calls) {
             let repositories = seed::push_entries(address, Kind::Repositories, few, FILL_BERTH);
             subject.repositories = repositories.await.map_err(failed)?;
         }

@@ -56,7 +56,8 @@ pub(crate) enum Command {
     Import(Import),
     /// Write the storage directory so that the original can serve it.
     Export(ConfigPath),
-    /// Move everything to the stores of another configuration; the server must be stopped.
+    /// Move everything to the stores of another configuration. Beside a running server, it does
+    /// the work and serves on.
     Move(Move),
     /// Look at the configuration.
     #[command(subcommand)]

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod config;
 mod logging;
+mod moving;
 mod process;
 mod terminal;
 mod wire;

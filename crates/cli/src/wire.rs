@@ -8,6 +8,7 @@ mod stores;
 mod trial;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use http::{HeaderName, HeaderValue};
 use registry::access::{Access, Authenticator, Open, SignedIn};
@@ -27,12 +28,12 @@ pub(crate) use stores::{Stores, World, open_stores};
 pub(crate) use trial::trial;
 
 /// The setting under which the key of upload ids is kept.
-const UPLOAD_KEY: &str = "upload-key";
+pub(crate) const UPLOAD_KEY: &str = "upload-key";
 
 /// A registry over the stores.
 pub(crate) async fn registry(config: &Config, stores: &Stores) -> Result<Registry, StoreError> {
     let parts = Parts {
-        content: stores.metadata.clone(),
+        content: stores.gate.before(stores.metadata.clone()),
         uploads: stores.metadata.clone(),
         blobs: stores.blobs.clone(),
         clock: stores.world.clock.clone(),
@@ -121,6 +122,7 @@ pub(crate) fn app(config: &Config, world: &World) -> Result<App, String> {
         access,
         authenticator,
         settings: http_settings(config)?,
+        frozen: AtomicBool::new(false),
         health: Arc::new(Health::starting("opening the store")),
         metrics: Arc::new(Metrics::new()),
         clock: world.clock.clone(),

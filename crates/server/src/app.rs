@@ -1,6 +1,7 @@
 //! From a request to an answer: route, caller, grant, handler, log.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
@@ -40,6 +41,8 @@ pub struct App {
     pub authenticator: Arc<dyn Authenticator>,
     /// Switches and bounds.
     pub settings: Settings,
+    /// Whether writes are refused for now, as `Settings::read_only` does for good.
+    pub frozen: AtomicBool,
     /// Lives, ready, failing?
     pub health: Arc<Health>,
     /// Counters.
@@ -223,7 +226,8 @@ impl App {
             }
             _ => {}
         }
-        let methods = route.methods(self.settings.read_only);
+        let is_read_only = self.settings.read_only || self.frozen.load(Ordering::Acquire);
+        let methods = route.methods(is_read_only);
         if call.method == Method::OPTIONS {
             access.service(caller)?;
             return Ok(Answer::ok().text(header::ALLOW, methods.join(", ")));
@@ -231,7 +235,7 @@ impl App {
         if !methods.contains(&call.method.as_str()) {
             access.service(caller)?;
             let read_only =
-                self.settings.read_only && route.methods(false).contains(&call.method.as_str());
+                is_read_only && route.methods(false).contains(&call.method.as_str());
             return Err(Failure::method(methods, read_only));
         }
         match (route, call.method.as_str()) {

@@ -264,6 +264,7 @@ async fn begin(root: PathBuf, options: Options, world: World) -> Started {
         access,
         authenticator,
         settings: options.server,
+        frozen: Default::default(),
         health: health.clone(),
         metrics: Arc::new(Metrics::new()),
         clock,

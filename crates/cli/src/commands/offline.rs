@@ -57,7 +57,7 @@ fn run(at: &ConfigPath, task: Task, quiet: bool) -> Result<(), String> {
         let Some(home) = wire::home(&config) else {
             return beside_replicas(&config, world, task, &terminal).await;
         };
-        match control::hand_over(&home, task.work, &terminal).await {
+        match control::hand_over(&home, task.work.into(), &terminal).await {
             Some(answer) => answer,
             None => alone(&config, &home, world, task, &terminal).await,
         }

@@ -30,7 +30,7 @@ use crate::process::lock::StoreLock;
 use crate::process::measure::figures;
 use crate::process::privileges::{Outcome, drop_to};
 use crate::process::signals::Signals;
-use crate::process::{checks, control, skew};
+use crate::process::{checks, control, freeze, skew};
 use crate::wire::{self, Stores, World};
 use crate::work::Backlog;
 
@@ -191,7 +191,14 @@ async fn start(
     checks::start(config, &stores, &app.health, shutdown);
     let backlog = Arc::new(Backlog::default());
     if let Some(home) = wire::home(config) {
-        tokio::spawn(control::listen(home, stores.clone(), backlog.clone(), shutdown.clone()));
+        let freeze = Arc::new(freeze::Server { app: app.clone(), gate: stores.gate.clone() });
+        tokio::spawn(control::listen(
+            home,
+            stores.clone(),
+            backlog.clone(),
+            freeze,
+            shutdown.clone(),
+        ));
     }
     if stores.shared {
         tokio::spawn(skew::watch(stores.clone(), app.health.clone(), shutdown.clone()));

@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
-use workers::{Finding, Observer, Progress, Shutdown, WorkError};
+use workers::transfer::{Freeze, Source};
+use workers::{Finding, Observer, Progress, Shutdown, Volume, WorkError};
 
+use crate::moving::{self, Moving};
 use crate::terminal::Terminal;
 use crate::wire::Stores;
 use crate::work::{Backlog, Others, Work, in_words, perform};
@@ -29,11 +31,34 @@ const QUEUE: usize = 1024;
 /// Longest path of a socket that the kernel takes.
 const MAX_PATH: usize = 107;
 
+/// The line that asks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Request {
+    /// Something within the stores.
+    Work(Work),
+    /// `berth move`.
+    Move(Moving),
+}
+
+impl From<Work> for Request {
+    fn from(work: Work) -> Self {
+        Self::Work(work)
+    }
+}
+
+impl From<Moving> for Request {
+    fn from(moving: Moving) -> Self {
+        Self::Move(moving)
+    }
+}
+
 /// One line of an answer.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "answer")]
 enum Answer {
     Progress { phase: String, done: u64, total: Option<u64>, message: String },
+    Volume { objects: u64, total_objects: u64, bytes: u64, total_bytes: u64, rate: u64 },
     Line { text: String },
     Finding { text: String },
     Done { summary: String },
@@ -49,13 +74,14 @@ pub(crate) async fn listen(
     home: PathBuf,
     stores: Stores,
     backlog: Arc<Backlog>,
+    freeze: Arc<dyn Freeze>,
     shutdown: Shutdown,
 ) {
     let path = socket_path(&home);
     match bind(&path) {
         Ok(listener) => {
             tokio::select! {
-                () = accept(listener, stores, backlog, shutdown.clone()) => {}
+                () = accept(listener, stores, backlog, freeze, shutdown.clone()) => {}
                 () = shutdown.wait() => {}
             }
             let _ = std::fs::remove_file(&path);
@@ -82,13 +108,19 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn accept(listener: UnixListener, stores: Stores, backlog: Arc<Backlog>, shutdown: Shutdown) {
+async fn accept(
+    listener: UnixListener,
+    stores: Stores,
+    backlog: Arc<Backlog>,
+    freeze: Arc<dyn Freeze>,
+    shutdown: Shutdown,
+) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        if let Err(error) = answer(stream, &stores, &backlog, &shutdown).await {
+        if let Err(error) = answer(stream, &stores, &backlog, &freeze, &shutdown).await {
             tracing::warn!(%error, "a command beside the server was cut off");
         }
     }
@@ -98,19 +130,30 @@ async fn answer(
     stream: UnixStream,
     stores: &Stores,
     backlog: &Backlog,
+    freeze: &Arc<dyn Freeze>,
     shutdown: &Shutdown,
 ) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut line = String::new();
     BufReader::new(reading.take(MAX_LINE)).read_line(&mut line).await?;
-    let work: Work = serde_json::from_str(&line)?;
-    tracing::info!(?work, "work was handed over");
+    let request: Request = serde_json::from_str(&line)?;
+    tracing::info!(?request, "work was handed over");
     let (sender, mut receiver) = mpsc::channel(QUEUE);
     let relay = Relay { sender };
     let worker = async move {
-        let last = match carry_out(work, stores, backlog, &relay, shutdown).await {
+        let done = match request {
+            Request::Work(work) => {
+                let done = carry_out(work, stores, backlog, &relay, shutdown).await;
+                done.map_err(|error| error.to_string())
+            }
+            Request::Move(moving) => {
+                let source = Source::Serving(freeze.clone());
+                Box::pin(moving::into(stores, source, &moving, &relay, shutdown)).await
+            }
+        };
+        let last = match done {
             Ok(summary) => Answer::Done { summary },
-            Err(error) => Answer::Failed { error: error.to_string() },
+            Err(error) => Answer::Failed { error },
         };
         let _ = relay.sender.send(last).await;
     };
@@ -167,6 +210,12 @@ impl Observer for Relay {
         });
     }
 
+    fn volume(&self, volume: &Volume) {
+        let Volume { objects, total_objects, bytes, total_bytes, rate, .. } = *volume;
+        let answer = Answer::Volume { objects, total_objects, bytes, total_bytes, rate };
+        let _ = self.sender.try_send(answer);
+    }
+
     fn line(&self, line: &str) {
         let _ = self.sender.try_send(Answer::Line { text: line.to_owned() });
     }
@@ -180,12 +229,12 @@ impl Observer for Relay {
 /// there is no server to talk to.
 pub(crate) async fn hand_over(
     home: &Path,
-    work: Work,
+    request: Request,
     terminal: &Terminal,
 ) -> Option<Result<String, String>> {
     let stream = UnixStream::connect(socket_path(home)).await.ok()?;
     Some(
-        converse(stream, work, terminal).await.unwrap_or_else(|error| {
+        converse(stream, request, terminal).await.unwrap_or_else(|error| {
             Err(format!("the server broke off: {error}; its log says more"))
         }),
     )
@@ -193,18 +242,23 @@ pub(crate) async fn hand_over(
 
 async fn converse(
     stream: UnixStream,
-    work: Work,
+    request: Request,
     terminal: &Terminal,
 ) -> io::Result<Result<String, String>> {
     let (reading, mut writing) = stream.into_split();
-    let mut request = serde_json::to_vec(&work)?;
-    request.push(b'\n');
-    writing.write_all(&request).await?;
+    let mut line = serde_json::to_vec(&request)?;
+    line.push(b'\n');
+    writing.write_all(&line).await?;
     let mut lines = BufReader::new(reading).lines();
     while let Some(line) = lines.next_line().await? {
         match serde_json::from_str(&line)? {
             Answer::Progress { phase, done, total, message } => {
                 terminal.advance(&phase, done, total, &message);
+            }
+            Answer::Volume { objects, total_objects, bytes, total_bytes, rate } => {
+                let phase = moving::PHASE;
+                let volume = Volume { phase, objects, total_objects, bytes, total_bytes, rate };
+                terminal.volume(&volume);
             }
             Answer::Line { text } => terminal.say(&text),
             Answer::Finding { text } => terminal.complain(&text),

@@ -2,6 +2,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod control;
+pub(crate) mod freeze;
 pub(crate) mod listen;
 pub(crate) mod lock;
 pub(crate) mod measure;

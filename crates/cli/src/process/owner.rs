@@ -12,6 +12,8 @@ use server::{Health, Readiness};
 use store::{Objects, StoreError};
 use workers::Shutdown;
 
+use crate::wire::Stores;
+
 /// The object that names the owner.
 const MARK: &str = "berth/owner";
 /// Longest mark, in bytes.
@@ -23,16 +25,34 @@ const DEAD_AFTER: Duration = Duration::from_secs(60);
 /// How often a foreign mark is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// The setting under which a database keeps its own name.
+const NAME: &str = "database-name";
+
+/// Keeps registries with another database out of the stores' bucket, if they
+/// have one, until the process ends.
+///
+/// # Errors
+/// If the bucket or the database cannot be read and written.
+pub(crate) async fn own(
+    stores: &Stores,
+    health: &Arc<Health>,
+    shutdown: &Shutdown,
+) -> Result<(), StoreError> {
+    let Some(bucket) = stores.objects.clone() else { return Ok(()) };
+    let fresh = stores.world.name().into_bytes();
+    let name = stores.metadata.setting_or_insert(NAME, fresh).await?;
+    let name = String::from_utf8_lossy(&name).into_owned();
+    claim(&*bucket, &name, health).await?;
+    tokio::spawn(keep(bucket, name, health.clone(), shutdown.clone()));
+    Ok(())
+}
+
 /// Makes `owner`, the name of our database, the owner of the bucket; waits for
 /// as long as another one is alive.
 ///
 /// # Errors
 /// If the bucket cannot be read and written.
-pub(crate) async fn claim(
-    bucket: &dyn Objects,
-    owner: &str,
-    health: &Health,
-) -> Result<(), StoreError> {
+async fn claim(bucket: &dyn Objects, owner: &str, health: &Health) -> Result<(), StoreError> {
     let mut waiting = false;
     while let Some(text) = foreign(bucket, owner).await? {
         if is_dead(bucket).await? {
@@ -51,12 +71,7 @@ pub(crate) async fn claim(
 
 /// Renews the mark until the process ends. One of another owner takes the
 /// registry out of service: somebody has claimed the bucket by force.
-pub(crate) async fn keep(
-    bucket: Arc<dyn Objects>,
-    owner: String,
-    health: Arc<Health>,
-    shutdown: Shutdown,
-) {
+async fn keep(bucket: Arc<dyn Objects>, owner: String, health: Arc<Health>, shutdown: Shutdown) {
     const CHECK: &str = "bucket owner";
     while shutdown.sleep(RENEW_EVERY).await {
         match foreign(&*bucket, &owner).await {

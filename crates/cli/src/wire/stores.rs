@@ -5,6 +5,7 @@ use std::sync::Arc;
 use blobstore::{Bucket, Files, FilesOptions, Listener, Measured, ObjectBlobs};
 use metastore::MetadataStore;
 use store::{BlobStore, Clock, Objects, OsRandom, Random, StoreError, SystemClock};
+use workers::transfer::Gate;
 use workers::tree::{FileTree, ObjectTree, TreeWriter};
 
 use crate::config::Config;
@@ -25,6 +26,8 @@ pub(crate) struct Stores {
     pub(crate) shared: bool,
     /// One run of this process, among all that share the stores.
     pub(crate) holder: String,
+    /// What a served registry's writes pass, until it is moved.
+    pub(crate) gate: Gate,
 }
 
 /// Time and chance.
@@ -62,7 +65,8 @@ pub(crate) async fn open_stores(config: &Config, world: World) -> Result<Stores,
     let metadata = super::metadata::open(config, &world).await?;
     let shared = !config.berth.metadata.at.is_embedded();
     let holder = world.name();
-    Ok(Stores { metadata, blobs, tree, objects, world, shared, holder })
+    let gate = Gate::default();
+    Ok(Stores { metadata, blobs, tree, objects, world, shared, holder, gate })
 }
 
 /// What lies where the driver says.

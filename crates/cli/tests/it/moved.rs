@@ -1,8 +1,9 @@
-//! A registry that moves to another storage directory: by command, from a stopped server.
+//! A registry that moves to another storage directory: from a stopped server, and from a running one.
 
 use std::fs;
 use std::path::Path;
 use std::process::Output;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use oci::Digest;
 use tempfile::TempDir;
@@ -38,12 +39,12 @@ fn manifest() -> String {
 fn push(server: &Server, repository: &str, tag: &str) {
     push_blob(server, repository, CONFIG);
     push_blob(server, repository, &layer());
-    let request = format!(
-        "PUT /v2/{repository}/manifests/{tag} HTTP/1.1\r\nContent-Type: \
-         application/vnd.oci.image.manifest.v1+json\r\nX-Rest:"
-    );
-    let (status, text) = server.ask(&request, manifest().as_bytes());
+    let (status, text) = server.ask(&put(repository, tag), manifest().as_bytes());
     assert_eq!(status, 201, "{text}");
+}
+
+fn put(repository: &str, tag: &str) -> String {
+    format!("PUT /v2/{repository}/manifests/{tag}")
 }
 
 fn pulls(server: &Server, repository: &str, tag: &str) {
@@ -120,16 +121,78 @@ fn a_target_with_content_of_its_own_is_refused() {
 }
 
 #[test]
-fn a_registry_in_use_is_not_moved_and_not_moved_to() {
+fn a_target_in_use_is_refused() {
     let (first, second) = (folder(""), folder(""));
-    let server = Server::start(first.path());
-    let (done, out, error) = move_to(&first, &second, &[]);
-    assert!(!done && error.contains("stop it for the time of the move"), "{out}{error}");
     let server_of_target = Server::start(second.path());
-    stop(server);
+    let (done, out, error) = move_to(&first, &second, &[]);
+    assert!(!done && error.contains("rootdirectory"), "{out}{error}");
+    fs::create_dir(first.path().join("data")).unwrap();
     let (done, out, error) = move_to(&first, &second, &[]);
     assert!(!done && error.contains("a target must not be in use"), "{out}{error}");
     stop(server_of_target);
+}
+
+#[test]
+fn nothing_that_was_acknowledged_is_lost_by_a_move_beside_the_server() {
+    let (first, second) = (folder(""), folder(""));
+    let server = Server::start(first.path());
+    for number in 0..20 {
+        push(&server, "a", &format!("before-{number}"));
+    }
+    let pushing = AtomicBool::new(false);
+    let acknowledged = std::thread::scope(|scope| {
+        let pusher = scope.spawn(|| {
+            let mut acknowledged = Vec::new();
+            loop {
+                let tag = format!("tag-{}", acknowledged.len());
+                match server.ask(&put("a", &tag), manifest().as_bytes()).0 {
+                    201 => acknowledged.push(tag),
+                    // Stopped before it began, or at the last moment.
+                    405 | 503 => return acknowledged,
+                    other => panic!("{other}"),
+                }
+                pushing.store(true, Ordering::Release);
+            }
+        });
+        while !pushing.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+        let (done, out, error) = move_to(&first, &second, &[]);
+        assert!(done, "{out}{error}");
+        assert!(out.contains("the source takes no more writes\n"), "{out}");
+        assert!(out.contains("\nnext: stop the server, which takes no more writes,"), "{out}");
+        pusher.join().unwrap()
+    });
+    assert!(!acknowledged.is_empty());
+    // It serves on, and says what it is.
+    pulls(&server, "a", "before-0");
+    assert_eq!(server.ask("DELETE /v2/a/manifests/before-0", b"").0, 405);
+    let (status, text) = server.ask("GET /readyz", b"");
+    assert!(status == 200 && text.contains("frozen"), "{status} {text}");
+    stop(server);
+    let server = Server::start(second.path());
+    for tag in &acknowledged {
+        assert_eq!(server.ask(&format!("HEAD /v2/a/manifests/{tag}"), b"").0, 200, "{tag}");
+    }
+    pulls(&server, "a", "before-19");
+    // The next start takes writes again; the target has seen none, so it is filled up.
+    stop(server);
+    let server = Server::start(first.path());
+    push(&server, "a", "after");
+    let (done, out, error) = move_to(&first, &second, &["--resume"]);
+    assert!(done, "{out}{error}");
+}
+
+#[test]
+fn a_move_that_is_refused_leaves_the_server_as_it_was() {
+    let (first, second) = (folder(""), folder(""));
+    let server = Server::start(second.path());
+    push(&server, "own", "one");
+    stop(server);
+    let server = Server::start(first.path());
+    let (done, out, error) = move_to(&first, &second, &[]);
+    assert!(!done && error.contains("already holds repositories, own for one"), "{out}{error}");
+    push(&server, "a", "one");
 }
 
 /// An image as the original leaves it.

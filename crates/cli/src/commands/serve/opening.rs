@@ -16,8 +16,6 @@ use crate::wire::{self, Stores, World};
 
 /// How often a waiting server tries again.
 const TRY_EVERY: Duration = Duration::from_millis(500);
-/// The setting under which a database keeps its own name.
-const NAME: &str = "database-name";
 
 /// Stores that this process may use.
 pub(super) struct Opened {
@@ -39,7 +37,7 @@ pub(super) async fn open(
         None => None,
     };
     let stores = open_patiently(config, world, health).await?;
-    claim_bucket(&stores, health, shutdown).await.map_err(|error| error.to_string())?;
+    owner::own(&stores, health, shutdown).await.map_err(|error| error.to_string())?;
     Ok(Opened { stores, lock })
 }
 
@@ -82,19 +80,4 @@ async fn open_patiently(config: &Config, world: &World, health: &Health) -> Resu
             Err(error) => return Err(error.to_string()),
         }
     }
-}
-
-/// Keeps registries with another database out of our bucket.
-async fn claim_bucket(
-    stores: &Stores,
-    health: &Arc<Health>,
-    shutdown: &Shutdown,
-) -> Result<(), StoreError> {
-    let Some(bucket) = stores.objects.clone() else { return Ok(()) };
-    let fresh = stores.world.name().into_bytes();
-    let name = stores.metadata.setting_or_insert(NAME, fresh).await?;
-    let name = String::from_utf8_lossy(&name).into_owned();
-    owner::claim(&*bucket, &name, health).await?;
-    tokio::spawn(owner::keep(bucket, name, health.clone(), shutdown.clone()));
-    Ok(())
 }
