@@ -6,8 +6,6 @@ use std::sync::Arc;
 use indicatif::BinaryBytes;
 use metastore::MetadataStore;
 use serde::{Deserialize, Serialize};
-use server::Health;
-use tokio::sync::watch;
 use workers::import::{NeedsImport, needs_import};
 use workers::transfer::{self, Side, Source, Transfer, TransferError, TransferReport};
 use workers::{Observer, Shutdown, WorkError};
@@ -44,10 +42,7 @@ pub(crate) async fn into(
     let to = open_stores(&target, from.world.clone())
         .await
         .map_err(|error| in_target(error.to_string()))?;
-    let (over, until) = watch::channel(false);
-    let health = Arc::new(Health::starting("moving"));
-    let owned = owner::own(&to, &health, &Shutdown::new(until)).await;
-    owned.map_err(|error| in_target(error.to_string()))?;
+    owner::own(&to).await.map_err(|error| in_target(error.to_string()))?;
     let done = match look_for_import(&to, "target").await {
         Ok(()) => {
             let plan = plan(from, &to, source, moving.resume);
@@ -55,7 +50,6 @@ pub(crate) async fn into(
         }
         Err(text) => Err(text),
     };
-    over.send_replace(true);
     to.metadata.close().await;
     done.map(|report| summary(&report))
 }

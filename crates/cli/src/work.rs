@@ -18,6 +18,10 @@ use workers::{Observer, Shutdown, WorkError};
 
 use crate::wire::Stores;
 
+/// The lease for what only one process may do at a time, whichever of the commands
+/// it is: they read and remove what the others write.
+pub(crate) const MAINTENANCE: &str = "maintenance";
+
 /// What can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "work")]

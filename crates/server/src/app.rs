@@ -234,8 +234,7 @@ impl App {
         }
         if !methods.contains(&call.method.as_str()) {
             access.service(caller)?;
-            let read_only =
-                is_read_only && route.methods(false).contains(&call.method.as_str());
+            let read_only = is_read_only && route.methods(false).contains(&call.method.as_str());
             return Err(Failure::method(methods, read_only));
         }
         match (route, call.method.as_str()) {

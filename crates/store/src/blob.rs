@@ -225,8 +225,10 @@ pub trait StagedBlob: Send {
     async fn sha512(&mut self) -> Result<Digest, StoreError>;
 
     /// Gives the bytes their final place. Durable on return: file, name and
-    /// every directory that was made. The staging area is gone afterwards, and
-    /// also if a sync failed; after any other failure it still exists.
+    /// every directory that was made. What is left of the staging area goes
+    /// with [`BlobStore::discard`], which is called once the metadata knows the
+    /// blob: until then another process may come back for the same bytes. The
+    /// area is gone if a sync failed; after any other failure it still exists.
     async fn publish(self: Box<Self>, slot: &BlobSlot) -> Result<BlobKey, StoreError>;
 
     /// The first `limit` bytes, for keeping a small blob elsewhere. Call after

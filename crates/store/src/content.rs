@@ -70,10 +70,21 @@ pub struct PublishBlob {
     /// was seen live.
     pub place: Option<BlobPlace>,
     /// The upload that this finishes: its row becomes `Finished` in the same
-    /// transaction.
-    pub session: Option<UploadId>,
+    /// transaction. [`crate::Refusal::UploadLost`], and nothing is written, if
+    /// the row is not open any more or not of the version that was read.
+    pub session: Option<ClosingUpload>,
     /// Now.
     pub at: Timestamp,
+}
+
+/// An upload that is being closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClosingUpload {
+    /// Its name.
+    pub id: UploadId,
+    /// The version of its row as it was read or written last; zero without a
+    /// row.
+    pub version: u64,
 }
 
 /// What a publish rule may know.

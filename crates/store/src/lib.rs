@@ -32,9 +32,9 @@ pub use blob::{
 pub use chance::{OsRandom, Random};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use content::{
-    BlobPlace, BlobRecord, BlobState, ContentStore, DeletedManifest, ManifestRecord, MountBlob,
-    MountFacts, NewManifest, Presence, PublishBlob, PublishFacts, PublishPlan, Published,
-    PutManifest, PutManifestFacts, ReferrerRecord, UnlinkBlob, UnlinkFacts,
+    BlobPlace, BlobRecord, BlobState, ClosingUpload, ContentStore, DeletedManifest, ManifestRecord,
+    MountBlob, MountFacts, NewManifest, Presence, PublishBlob, PublishFacts, PublishPlan,
+    Published, PutManifest, PutManifestFacts, ReferrerRecord, UnlinkBlob, UnlinkFacts,
 };
 pub use counter::{CounterStore, PullCount};
 pub use error::{StoreError, WriteError};

@@ -27,4 +27,7 @@ pub enum Refusal {
     },
     /// The bytes must be stored again: the row that made them unnecessary is gone.
     BytesNeeded,
+    /// The upload that this finishes was written, closed or ended by somebody
+    /// else since it was read.
+    UploadLost,
 }

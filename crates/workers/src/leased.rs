@@ -10,6 +10,8 @@ use crate::WorkError;
 /// How long a lease lasts without being renewed: so long a duty rests after
 /// the replica that had it has died.
 const TERM: Duration = Duration::from_secs(60);
+/// So long before its end a lease counts as lost: work that is under way ends.
+const MARGIN: Duration = Duration::from_secs(15);
 /// How often a lease is renewed while its work goes on.
 const RENEW_EVERY: Duration = Duration::from_secs(15);
 
@@ -37,24 +39,29 @@ pub async fn run<T>(
     outcome
 }
 
-/// Renews the lease for as long as that works.
+/// Renews the lease for as long as that works; ends before others can have it.
 async fn keep(leases: &dyn LeaseStore, lease: &Lease) -> WorkError {
-    let mut failures = 0_u32;
+    let mut failed = StoreError::Busy("the lease was not renewed in time".to_owned());
     loop {
-        tokio::time::sleep(RENEW_EVERY).await;
-        match leases.take_lease(lease.clone(), TERM).await {
-            Ok(true) => failures = 0,
+        let renewed = tokio::time::timeout(TERM - MARGIN, renew(leases, lease, &mut failed)).await;
+        match renewed {
+            Ok(true) => {}
             Ok(false) => {
                 let text = format!("another replica has taken over `{}`", lease.name);
                 return StoreError::Busy(text).into();
             }
-            // The lease holds for some rounds more; the store may come back.
-            Err(error) => {
-                failures += 1;
-                if TERM <= RENEW_EVERY.saturating_mul(failures + 1) {
-                    return error.into();
-                }
-            }
+            Err(_) => return failed.into(),
+        }
+    }
+}
+
+/// Waits for the next round and renews, again and again until there is an answer.
+async fn renew(leases: &dyn LeaseStore, lease: &Lease, failed: &mut StoreError) -> bool {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        match leases.take_lease(lease.clone(), TERM).await {
+            Ok(ours) => return ours,
+            Err(error) => *failed = error,
         }
     }
 }

@@ -32,7 +32,7 @@ pub async fn all(store: Arc<dyn BlobStore>) {
     resuming::cuts_what_came_after_the_checkpoint(store).await;
     resuming::waits_for_a_writer_that_was_cut_off(store).await;
     resuming::finds_nothing_where_nothing_is(store).await;
-    staging::is_gone_once_published(store).await;
+    staging::is_gone_once_published_and_discarded(store).await;
     staging::is_listed_until_discarded(store).await;
     staging::is_no_harm_to_a_blob_once_published(store).await;
     staging::goes_on_after_it_was_finished(store).await;
@@ -58,6 +58,8 @@ pub async fn shared(stores: [Arc<dyn BlobStore>; 2]) {
     replicas::take_turns_in_an_upload(one, other).await;
     replicas::go_on_from_points_that_others_passed(one, other).await;
     replicas::publish_what_others_finished(one, other).await;
+    replicas::never_publish_what_only_has_the_right_size(one, other).await;
+    replicas::leave_alone_what_others_published(one, other).await;
     replicas::never_mix_the_bytes_of_two_writers(one, other).await;
     replicas::discard_what_others_staged(one, other).await;
     replicas::see_the_same_blobs(one, other).await;

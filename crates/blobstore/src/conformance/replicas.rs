@@ -1,5 +1,6 @@
 //! Several processes over the same stored bytes.
 
+use bytes::Bytes;
 use oci::Digest;
 use store::BlobStore;
 
@@ -31,6 +32,7 @@ pub(super) async fn take_turns_in_an_upload(one: &dyn BlobStore, other: &dyn Blo
         assert_eq!(staged.finish().await.expect("digests").sha256, Digest::sha256(&bytes));
         let key = staged.publish(&slot(&bytes, name, true)).await.expect("a key");
         assert_holds(other, &key, &bytes).await;
+        one.discard(&id(name)).await.expect("a quiet removal");
         let left = other.staged(10_000).await.expect("a list");
         assert!(left.iter().all(|area| area.id != id(name)), "{name} is still staged");
     }
@@ -58,23 +60,84 @@ pub(super) async fn go_on_from_points_that_others_passed(
 }
 
 pub(super) async fn publish_what_others_finished(one: &dyn BlobStore, other: &dyn BlobStore) {
-    for (name, length) in [("done-small", 200_000), ("done-large", 11 * MIB)] {
+    for (name, length) in [("done-small", 200_000), ("done-large", 11 * MIB + 3)] {
         let bytes = content(name, length);
         let mut staged = stage(one, name).await;
         append(staged.as_mut(), &bytes, MIB).await;
         staged.finish().await.expect("digests");
         let checkpoint = staged.checkpoint(true).await.expect("a checkpoint");
+        // Opened before the other one publishes, as a request that came twice.
+        let mut late = reopen(other, name, &checkpoint).await;
         let first = staged.publish(&slot(&bytes, name, true)).await.expect("a key");
-        assert_holds(other, &first, &bytes).await;
-        // The first one's answer was lost; another finds the work done or the
-        // area gone, never bytes of which only the size is right.
-        if let Ok(Some(staged)) = other.reopen(&id(name), saved(&checkpoint)).await
-            && let Ok(second) = staged.publish(&slot(&bytes, name, true)).await
-        {
-            assert_holds(one, &second, &bytes).await;
+        assert_eq!(late.finish().await.expect("digests").sha256, Digest::sha256(&bytes));
+        let second = late.publish(&slot(&bytes, name, true)).await.expect("a key");
+        assert_holds(one, &second, &bytes).await;
+        // The first one died before the metadata knew, or its answer was lost.
+        let staged = reopen(other, name, &checkpoint).await;
+        let third = staged.publish(&slot(&bytes, name, true)).await.expect("a key");
+        assert_holds(one, &third, &bytes).await;
+        // Removed by one that did commit: still the same blob, never none.
+        one.discard(&id(name)).await.expect("a quiet removal");
+        let mut staged = reopen(other, name, &checkpoint).await;
+        assert_eq!(staged.bytes(10).await.expect("bytes"), bytes.slice(..10));
+        let fourth = staged.publish(&slot(&bytes, name, true)).await.expect("a key");
+        other.discard(&id(name)).await.expect("a quiet removal");
+        for key in [&first, &second, &third, &fourth] {
+            assert_holds(one, key, &bytes).await;
         }
-        assert_holds(one, &first, &bytes).await;
     }
+}
+
+pub(super) async fn never_publish_what_only_has_the_right_size(
+    one: &dyn BlobStore,
+    other: &dyn BlobStore,
+) {
+    let head = content("size-head", 6 * MIB);
+    let tails = [content("size-a", 6 * MIB), content("size-b", 6 * MIB)];
+    let mut staged = stage(one, "size").await;
+    append(staged.as_mut(), &head, MIB).await;
+    let fork = staged.checkpoint(true).await.expect("a checkpoint");
+    drop(staged);
+    let mut points = Vec::new();
+    for (store, tail) in [one, other].into_iter().zip(&tails) {
+        let mut writer = reopen(store, "size", &fork).await;
+        append(writer.as_mut(), tail, MIB).await;
+        writer.finish().await.expect("digests");
+        points.push(writer.checkpoint(true).await.expect("a checkpoint"));
+    }
+    let (last, first) = (points.pop().expect("two"), points.pop().expect("two"));
+    let wholes = tails.map(|tail| Bytes::from([head.as_ref(), tail.as_ref()].concat()));
+    // The last writer wins; nothing of the upload is left after it.
+    let winner = reopen(other, "size", &last).await;
+    let key = winner.publish(&slot(&wholes[1], "size", false)).await.expect("a key");
+    other.discard(&id("size")).await.expect("a quiet removal");
+    if let Ok(Some(loser)) = one.reopen(&id("size"), saved(&first)).await
+        && let Ok(wrong) = loser.publish(&slot(&wholes[0], "size", false)).await
+    {
+        assert_holds(one, &wrong, &wholes[0]).await;
+    }
+    assert_holds(one, &key, &wholes[1]).await;
+}
+
+pub(super) async fn leave_alone_what_others_published(one: &dyn BlobStore, other: &dyn BlobStore) {
+    let bytes = content("alone", 200_001);
+    let shorter = bytes.slice(..200_000);
+    let mut staged = stage(one, "alone").await;
+    append(staged.as_mut(), &shorter, MIB).await;
+    let checkpoint = staged.checkpoint(true).await.expect("a checkpoint");
+    drop(staged);
+    // One more byte is on its way elsewhere while the upload closes here.
+    let mut slow = reopen(other, "alone", &checkpoint).await;
+    append(slow.as_mut(), &bytes.slice(200_000..), 1).await;
+    let fast = reopen(one, "alone", &checkpoint).await;
+    let key = fast.publish(&slot(&shorter, "alone", false)).await.expect("a key");
+    for _ in 0..20 {
+        append(slow.as_mut(), &Bytes::from_static(b"x"), 1).await;
+        slow.checkpoint(true).await.expect("a checkpoint");
+    }
+    slow.publish(&slot(&content("any", 1), "alone", false)).await.expect("a key");
+    other.discard(&id("alone")).await.expect("a quiet removal");
+    assert_holds(one, &key, &shorter).await;
 }
 
 pub(super) async fn never_mix_the_bytes_of_two_writers(one: &dyn BlobStore, other: &dyn BlobStore) {

@@ -16,14 +16,18 @@ async fn listed(store: &dyn BlobStore) -> BTreeSet<String> {
     records.into_iter().map(|record| record.id.as_str().to_owned()).collect()
 }
 
-pub(super) async fn is_gone_once_published(store: &dyn BlobStore) {
-    let bytes = content("published", 5000);
-    let mut staged = stage(store, "published").await;
-    append(staged.as_mut(), &bytes, 999).await;
-    staged.publish(&slot(&bytes, "published", true)).await.expect("a key");
-    let start = Checkpoint { offset: 0, hashers: sha256(), place: Bytes::new() };
-    assert!(store.reopen(&id("published"), start).await.expect("an answer").is_none());
-    assert!(!listed(store).await.contains("published"));
+pub(super) async fn is_gone_once_published_and_discarded(store: &dyn BlobStore) {
+    for (name, length) in [("published-small", 5000), ("published-large", LARGE + 5)] {
+        let bytes = content(name, length);
+        let mut staged = stage(store, name).await;
+        append(staged.as_mut(), &bytes, 99_999).await;
+        staged.checkpoint(true).await.expect("a checkpoint");
+        staged.publish(&slot(&bytes, name, true)).await.expect("a key");
+        store.discard(&id(name)).await.expect("a quiet removal");
+        let start = Checkpoint { offset: 0, hashers: sha256(), place: Bytes::new() };
+        assert!(store.reopen(&id(name), start).await.expect("an answer").is_none());
+        assert!(!listed(store).await.contains(name));
+    }
 }
 
 pub(super) async fn is_listed_until_discarded(store: &dyn BlobStore) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use super::address::{self, RedirectSettings};
 use super::bucket::Bucket;
 use super::failure::Trouble;
 use super::read::Reading;
-use super::upload::{Budget, ObjectStage};
+use super::upload::{Budget, ObjectStage, Remains};
 use super::{layout, left};
 
 /// How blobs are moved.
@@ -29,11 +30,19 @@ pub struct ObjectBlobsOptions {
     pub in_flight: usize,
     /// How clients are sent to the store.
     pub redirect: RedirectSettings,
+    /// How often an upload in parts shows that it goes on, not zero: well below
+    /// the age at which staging areas without an upload are removed.
+    pub sign_of_life: Duration,
 }
 
 impl Default for ObjectBlobsOptions {
     fn default() -> Self {
-        Self { buffers: 256 << 20, in_flight: 3, redirect: RedirectSettings::default() }
+        Self {
+            buffers: 256 << 20,
+            in_flight: 3,
+            redirect: RedirectSettings::default(),
+            sign_of_life: Duration::from_secs(600),
+        }
     }
 }
 
@@ -53,6 +62,8 @@ pub(super) struct Shared {
     /// Bytes of the first parts.
     pub part: u64,
     pub in_flight: usize,
+    pub sign_of_life: Duration,
+    pub remains: Remains,
 }
 
 impl fmt::Debug for ObjectBlobs {
@@ -75,6 +86,8 @@ impl ObjectBlobs {
             random,
             budget: Budget::new(options.buffers),
             in_flight: options.in_flight.max(1),
+            sign_of_life: options.sign_of_life.max(Duration::from_millis(1)),
+            remains: Remains::default(),
         };
         Arc::new(Self { shared: Arc::new(shared), redirect: options.redirect })
     }
@@ -125,7 +138,11 @@ impl BlobStore for ObjectBlobs {
     }
 
     async fn discard(&self, id: &StagingId) -> Result<(), StoreError> {
-        left::discard(&self.shared.bucket, id).await
+        let bucket = &self.shared.bucket;
+        match self.shared.remains.take(id) {
+            Some(keys) => left::remove(bucket, &keys).await,
+            None => left::discard(bucket, id).await,
+        }
     }
 
     async fn staged(&self, limit: usize) -> Result<Vec<StagingRecord>, StoreError> {

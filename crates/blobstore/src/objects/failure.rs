@@ -43,9 +43,7 @@ pub(super) fn sorted(doing: &str, error: &Error) -> Trouble {
     match error {
         // Not an object that is missing: everything is.
         Error::NotFound { source, .. } if no_bucket(&source.to_string()) => {
-            Trouble::Other(StoreError::Failed(format!(
-                "{doing}: the store has no such bucket: make it, or check its name and the region"
-            )))
+            Trouble::Other(nowhere(doing))
         }
         Error::NotFound { .. } => {
             Trouble::Missing(StoreError::Damaged(format!("{doing}: the store does not have it")))
@@ -58,6 +56,12 @@ pub(super) fn sorted(doing: &str, error: &Error) -> Trouble {
         }
         _ => Trouble::Other(other(doing, &chain(error))),
     }
+}
+
+fn nowhere(doing: &str) -> StoreError {
+    StoreError::Failed(format!(
+        "{doing}: the store has no such bucket: make it, or check its name and the region"
+    ))
 }
 
 fn no_bucket(text: &str) -> bool {
@@ -82,6 +86,9 @@ fn denied(doing: &str, text: &str) -> StoreError {
 }
 
 pub(super) fn other(doing: &str, text: &str) -> StoreError {
+    if no_bucket(text) {
+        return nowhere(doing);
+    }
     let status = status(text);
     let code = between(text, "<Code>", "</Code>");
     let said = said(text, status, code);

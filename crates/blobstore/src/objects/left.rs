@@ -7,18 +7,22 @@ use store::{BlobKey, StagingId, StagingRecord, StoreError, StoredRecord, Timesta
 
 use super::bucket::Bucket;
 use super::layout;
-use super::upload::Begun;
+use super::upload::{Begun, MARKER};
 
 /// Objects that are removed at a time.
 const AT_ONCE: usize = 8;
 
-/// Largest marker.
-const MARKER: u64 = 64 << 10;
-
 /// Names asked for at a time.
 const PAGE: usize = 1000;
 
-/// Gives up the uploads in parts of a staging area and removes its objects.
+/// Removes objects; ones that are gone are a success.
+pub(super) async fn remove(bucket: &Bucket, keys: &[String]) -> Result<(), StoreError> {
+    let removing: Vec<_> = keys.iter().map(|key| bucket.erase(key)).collect();
+    stream::iter(removing).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map(drop)
+}
+
+/// Gives up the uploads in parts of a staging area and removes its objects: one
+/// list, and nothing more if there are none.
 ///
 /// A blob that a checkpoint wrote stays: only the metadata knows whether it was
 /// published. It is listed by [`stored`].
@@ -38,11 +42,11 @@ pub(super) async fn discard(bucket: &Bucket, id: &StagingId) -> Result<(), Store
             _ => tracing::warn!(key = %marker, "a marker of an upload cannot be read"),
         }
     }
-    let removing: Vec<_> = keys.iter().map(|key| bucket.erase(key)).collect();
-    stream::iter(removing).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map(drop)
+    remove(bucket, &keys).await
 }
 
-/// Staging areas with objects of their own, oldest first.
+/// Staging areas with objects of their own, oldest first. The age is that of the
+/// newest object, and an upload that goes on renews its marker.
 pub(super) async fn staged(
     bucket: &Bucket,
     limit: usize,

@@ -44,6 +44,17 @@ impl Bucket {
         }
     }
 
+    /// As [`Bucket::head`], for where nothing found means that something is
+    /// gone for good: the answer to a look has no body, so it is the same for an
+    /// object and for a whole bucket that is missing. A list tells them apart.
+    pub(super) async fn certainly(&self, key: &str) -> Result<Option<ObjectRecord>, StoreError> {
+        if let Some(record) = self.head(key).await? {
+            return Ok(Some(record));
+        }
+        let listed = self.names(key, None, 1).await?;
+        Ok(listed.into_iter().find(|record| record.key == key))
+    }
+
     /// Opens the content, or a range of it.
     pub(super) async fn open(
         &self,

@@ -11,11 +11,12 @@ use crate::args::{ConfigPath, GarbageCollect, Import};
 use crate::config::Config;
 use crate::process::control;
 use crate::process::lock::StoreLock;
+use crate::process::owner;
 use crate::process::privileges::follow_owner;
 use crate::process::signals::Signals;
 use crate::terminal::Terminal;
 use crate::wire::{self, Stores, World, open_stores};
-use crate::work::{self, Others, Work, perform};
+use crate::work::{self, MAINTENANCE, Others, Work, perform};
 
 use super::settings;
 
@@ -77,7 +78,7 @@ async fn alone(
     terminal: &Terminal,
 ) -> Result<String, String> {
     let _lock = own(config, home)?;
-    let stores = open_stores(config, world).await.map_err(|error| error.to_string())?;
+    let stores = open_owned(config, world).await?;
     let done = interruptibly(async |shutdown| {
         act(&stores, task, Others::Absent, terminal, shutdown).await
     })
@@ -86,10 +87,6 @@ async fn alone(
     done
 }
 
-/// What only one process may do at a time, whichever of the commands it is: they
-/// read and remove what the others write.
-const LEASE: &str = "maintenance";
-
 /// Does it in this process while replicas may serve.
 async fn beside_replicas(
     config: &Config,
@@ -97,8 +94,8 @@ async fn beside_replicas(
     task: Task,
     terminal: &Terminal,
 ) -> Result<String, String> {
-    let stores = open_stores(config, world).await.map_err(|error| error.to_string())?;
-    let lease = Lease { name: LEASE.to_owned(), holder: stores.holder.clone() };
+    let stores = open_owned(config, world).await?;
+    let lease = Lease { name: MAINTENANCE.to_owned(), holder: stores.holder.clone() };
     let done = interruptibly(async |shutdown| {
         let work = async { Ok(act(&stores, task, Others::Present, terminal, shutdown).await) };
         match leased::run(&*stores.metadata, lease, work).await {
@@ -113,6 +110,14 @@ async fn beside_replicas(
     let done = done.await;
     stores.metadata.close().await;
     done
+}
+
+/// The stores, whose bucket must be that of their database: whoever else would
+/// collect garbage there would take everything for garbage.
+async fn open_owned(config: &Config, world: World) -> Result<Stores, String> {
+    let stores = open_stores(config, world).await.map_err(|error| error.to_string())?;
+    owner::own(&stores).await.map_err(|error| error.to_string())?;
+    Ok(stores)
 }
 
 /// The first signal asks the work to end, a second one ends it.

@@ -17,6 +17,7 @@ use std::time::Duration;
 use registry::Registry;
 use server::{App, DebugSettings, Listener, Readiness, Serving, TlsSource};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use workers::Shutdown;
 use workers::runner::Runner;
 
@@ -39,6 +40,10 @@ use super::{configuration_with, environment};
 use duties::duties;
 use opening::Opened;
 use take_over::take_over;
+
+/// Why a server ends that nobody asked to.
+const LOST: &str =
+    "another metadata database has taken the bucket; nothing is written to it any more";
 
 /// A start that is over sooner sends nobody away: clients wait at the door, in the
 /// kernel's queue. A longer one tells them, and the probes, what it is at.
@@ -107,15 +112,15 @@ async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
     };
     look_at_accounts(&config)?;
     become_user(&config)?;
+    for listener in &listeners {
+        tracing::info!(address = listener.local(), tls = tls.is_some(), "listening");
+    }
     let debug = serve_debug(&config, &app, debug);
     let (stop, stopping) = watch::channel(false);
     let shutdown = Shutdown::new(stopping);
     let (result, serving) = {
         let mut start = pin!(start(&config, world, &app, &shutdown));
         let early = tokio::time::timeout(AT_THE_DOOR, &mut start).await;
-        for listener in &listeners {
-            tracing::info!(address = listener.local(), tls = tls.is_some(), "listening");
-        }
         let serving = server::serve(app.clone(), listeners, tls.clone());
         let started = async {
             match early {
@@ -130,12 +135,15 @@ async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
         (result, serving)
     };
     let result = match result {
-        Ok(Some(running)) => {
-            signals.wait(tls.as_deref()).await;
+        Ok(Some(mut running)) => {
+            let ended = tokio::select! {
+                () = signals.wait(tls.as_deref()) => Ok(()),
+                () = running.loses_bucket() => Err(LOST.to_owned()),
+            };
             app.health.set_readiness(Readiness::Stopping);
             tracing::info!("stopping; a second signal ends at once");
             tokio::select! {
-                () = running.stop(serving, debug, stop) => Ok(()),
+                () = running.stop(serving, debug, stop) => ended,
                 () = signals.end() => Err("ended by a second signal".to_owned()),
             }
         }
@@ -151,10 +159,19 @@ struct Running {
     registry: Arc<Registry>,
     stores: Stores,
     duties: Runner,
+    lost: Option<JoinHandle<()>>,
     _lock: Option<StoreLock>,
 }
 
 impl Running {
+    /// Waits until another database has taken the bucket, which no server should see.
+    async fn loses_bucket(&mut self) {
+        match &mut self.lost {
+            Some(lost) => drop(lost.await),
+            None => std::future::pending().await,
+        }
+    }
+
     async fn stop(self, serving: Serving, debug: Option<Serving>, stop: watch::Sender<bool>) {
         serving.stop().await;
         if let Some(debug) = debug {
@@ -181,7 +198,8 @@ async fn start(
     app: &Arc<App>,
     shutdown: &Shutdown,
 ) -> Result<Running, String> {
-    let Opened { stores, lock } = opening::open(config, &world, &app.health, shutdown).await?;
+    let Opened { stores, lock, lost } =
+        opening::open(config, &world, &app.health, shutdown).await?;
     let (metrics, driver) = (app.metrics.clone(), config.storage.driver.name());
     let stores =
         stores.measured(Arc::new(move |action, took| metrics.storage_action(driver, action, took)));
@@ -213,7 +231,7 @@ async fn start(
         metadata = stores.metadata.engine(),
         "ready"
     );
-    Ok(Running { registry, stores, duties, _lock: lock })
+    Ok(Running { registry, stores, duties, lost, _lock: lock })
 }
 
 fn load_tls(config: &Config) -> Result<Option<Arc<TlsSource>>, String> {

@@ -12,19 +12,23 @@ use workers::Shutdown;
 
 use crate::config::Config;
 use crate::config::health::{HttpCheck, TcpCheck};
+use crate::process::owner::MARK;
 use crate::wire::Stores;
 
 /// Starts every configured check.
 pub(crate) fn start(config: &Config, stores: &Stores, health: &Arc<Health>, shutdown: &Shutdown) {
     let storage = &config.health.storage_driver;
     if storage.enabled {
-        let metadata = stores.metadata.clone();
+        let (metadata, bucket) = (stores.metadata.clone(), stores.objects.clone());
         let root = config.storage.root_directory().map(Path::to_owned);
         let name = format!("storagedriver_{}", config.storage.driver.name());
         let plan = Plan::new(name, storage.interval, storage.threshold);
         spawn(plan, health, shutdown, move || {
-            let (metadata, root) = (metadata.clone(), root.clone());
+            let (metadata, root, bucket) = (metadata.clone(), root.clone(), bucket.clone());
             async move {
+                if let Some(bucket) = bucket {
+                    bucket.look(MARK).await.map_err(|error| error.to_string())?;
+                }
                 metadata.store_time().await.map_err(|error| error.to_string())?;
                 let Some(root) = root else { return Ok(()) };
                 let there = tokio::fs::metadata(&root).await;

@@ -7,14 +7,14 @@ use crate::config::berth::metadata::MetadataAt;
 use crate::process::lock::own_directory;
 
 /// The directory with the lock and the control socket of the one process that
-/// owns the stores; `None` if replicas share them through a database server.
+/// owns the stores; `None` if replicas share a bucket through a database server.
+///
+/// A directory of blobs has one process whatever the database: files that are
+/// being written have no other guard.
 pub(crate) fn home(config: &Config) -> Option<PathBuf> {
+    let beside_blobs = config.storage.root_directory().map(own_directory);
     match &config.berth.metadata.at {
-        MetadataAt::Postgres(_) => None,
-        // Whoever writes to the directory of the blobs is to be kept out of it.
-        MetadataAt::Beside => config.storage.root_directory().map(own_directory),
-        MetadataAt::Sqlite(directory) => {
-            Some(config.storage.root_directory().map_or_else(|| directory.clone(), own_directory))
-        }
+        MetadataAt::Beside | MetadataAt::Postgres(_) => beside_blobs,
+        MetadataAt::Sqlite(directory) => Some(beside_blobs.unwrap_or_else(|| directory.clone())),
     }
 }

@@ -63,7 +63,7 @@ impl Stores {
 pub(crate) async fn open_stores(config: &Config, world: World) -> Result<Stores, StoreError> {
     let Bytes { blobs, tree, objects } = open_bytes(config, &world).await?;
     let metadata = super::metadata::open(config, &world).await?;
-    let shared = !config.berth.metadata.at.is_embedded();
+    let shared = super::home(config).is_none();
     let holder = world.name();
     let gate = Gate::default();
     Ok(Stores { metadata, blobs, tree, objects, world, shared, holder, gate })

@@ -88,8 +88,12 @@ pub(super) async fn a_plan_that_cannot_be_applied_is_an_error(store: &impl Metad
     assert!(!store.repository_exists(&repository("a")).await.unwrap());
 }
 
+fn closing(id: &str, version: u64) -> store::ClosingUpload {
+    store::ClosingUpload { id: UploadId::new(id), version }
+}
+
 pub(super) async fn a_publish_finishes_its_upload(store: &impl MetadataStore) {
-    let session = Some(UploadId::new("u-1"));
+    let session = Some(closing("u-1", 0));
     let by_sha512 = Some(sha512("one"));
     let command = store::PublishBlob { session, sha512: by_sha512, ..blob("a", "one", "k") };
     publish(store, command).await;
@@ -105,11 +109,20 @@ pub(super) async fn a_publish_finishes_its_upload(store: &impl MetadataStore) {
         state: UploadState::Held(Bytes::from_static(b"two")),
     };
     assert!(store.save_upload(held.clone()).await.unwrap());
-    let session = Some(held.id.clone());
+    for version in [0, 2] {
+        let session = Some(closing("u-2", version));
+        let command = store::PublishBlob { session, ..blob("b", "two", "k2") };
+        let refusal = store.publish_blob(command, first_wins()).await;
+        assert_eq!(refused(refusal), Refusal::UploadLost);
+        assert!(!store.repository_exists(&repository("b")).await.unwrap());
+    }
+    let session = Some(closing("u-2", 1));
     publish(store, store::PublishBlob { session, ..blob("a", "two", "k2") }).await;
     let row = store.upload(&held.id).await.unwrap().unwrap();
     let state = UploadState::Finished { digest: sha256("two") };
     assert_eq!(row, UploadRow { updated_at: at(1000), version: 2, state, ..held.clone() });
+    let again = store::PublishBlob { session: Some(closing("u-2", 2)), ..blob("a", "two", "k3") };
+    assert_eq!(refused(store.publish_blob(again, first_wins()).await), Refusal::UploadLost);
     let late = UploadRow { version: 2, ..held };
     assert!(!store.save_upload(late).await.unwrap(), "it was finished by somebody else");
 }

@@ -20,6 +20,8 @@ use super::{Postgres, manifest, repository, rows};
 
 /// Rows of one bulk transaction. A deleted manifest takes more rows along.
 const STEP: usize = 100;
+/// Greater than every digest: no algorithm has this byte.
+const END: &[u8] = &[0xff];
 
 /// True if a manifest of the repository `$repository` references the bytes
 /// `$sha256` by either digest.
@@ -77,10 +79,15 @@ const LOCK_MANIFESTS: &str = "SELECT id, bytes_id, sha256 FROM manifest WHERE re
 const STILL_UNTAGGED: &str =
     concat!("SELECT 1 FROM manifest m WHERE m.repository_id = $1 AND m.id = $2 AND ", unkept!());
 
+/// The last blob of a range: so many are looked at by one statement.
+pub(crate) const RANGE: &str =
+    "SELECT sha256 FROM blob WHERE sha256 > $1 ORDER BY sha256 OFFSET 9999 LIMIT 1";
+// The links are bounded too: a merge of both would begin at the first of all.
 pub(crate) const ORPHANS: &str = "SELECT b.sha256, b.size, b.key FROM blob b \
-     WHERE b.sha256 > $1 AND b.used_at < $2 AND b.state <> 'deleting' \
-     AND NOT EXISTS (SELECT 1 FROM link l WHERE l.sha256 = b.sha256) \
-     ORDER BY b.sha256 LIMIT $3";
+     WHERE b.sha256 > $1 AND b.sha256 <= $2 AND b.used_at < $3 AND b.state <> 'deleting' \
+     AND NOT EXISTS (SELECT 1 FROM link l WHERE l.sha256 = b.sha256 \
+     AND l.sha256 > $1 AND l.sha256 <= $2) \
+     ORDER BY b.sha256 LIMIT $4";
 const LOCK_BLOBS: &str =
     "SELECT sha256 FROM blob WHERE sha256 = ANY($1) ORDER BY sha256 FOR UPDATE";
 const BURY: &str = "UPDATE blob SET state = 'deleting' \
@@ -251,9 +258,18 @@ impl LivenessStore for Postgres {
         before: Timestamp,
         page: Page<Digest>,
     ) -> Result<Vec<DeadBlob>, StoreError> {
-        let after = rows::after_digest(&page);
-        self.list_slowly(ORPHANS, args![after, before.millis(), rows::limit(page.limit)], dead)
-            .await
+        let mut after = rows::after_digest(&page);
+        loop {
+            let last = self.list_slowly(RANGE, args![&after], sha256).await?.pop();
+            let end = last.as_deref().unwrap_or(END);
+            let limit = rows::limit(page.limit);
+            let orphans =
+                self.list_slowly(ORPHANS, args![&after, end, before.millis(), limit], dead).await?;
+            match last {
+                Some(last) if orphans.is_empty() => after = last,
+                _ => return Ok(orphans),
+            }
+        }
     }
 
     async fn bury(

@@ -34,6 +34,31 @@ pub(crate) struct Shared {
     bulk: Semaphore,
 }
 
+/// A connection with a query under way. A reader that goes away takes it
+/// along: the next one would wait for an answer that nobody wants.
+struct Asked(Option<Session>);
+
+impl Asked {
+    async fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, Failure> {
+        match &self.0 {
+            Some(session) => Ok(session.rows(sql, args).await?),
+            None => Err(Failure::Failed("the connection was given back".into())),
+        }
+    }
+
+    fn give_back(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(session) = self.0.take() {
+            session.spoil();
+        }
+    }
+}
+
 impl Shared {
     pub(crate) fn new(pool: Pool, prepared: bool, random: Arc<dyn Random>) -> Self {
         Self {
@@ -62,10 +87,10 @@ impl Shared {
     }
 
     async fn rows_once(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, Failure> {
-        let session = self.session().await?;
-        let rows = within(limits::WAIT, async { Ok(session.rows(sql, args).await?) }).await;
-        if rows.as_ref().is_err_and(Failure::breaks_connection) {
-            session.spoil();
+        let asked = Asked(Some(self.session().await?));
+        let rows = within(limits::WAIT, asked.rows(sql, args)).await;
+        if !rows.as_ref().is_err_and(Failure::breaks_connection) {
+            asked.give_back();
         }
         rows
     }

@@ -17,6 +17,7 @@ use super::{Postgres, PostgresOptions};
 mod server;
 
 mod contract;
+mod crowds;
 mod opening;
 mod outage;
 mod plans;

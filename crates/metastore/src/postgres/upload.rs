@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use oci::{Digest, RepositoryName};
-use store::{StoreError, Timestamp, UploadId, UploadRow, UploadState, UploadStore};
+use store::{
+    ClosingUpload, Refusal, StoreError, Timestamp, UploadId, UploadRow, UploadState, UploadStore,
+};
 use tokio_postgres::Row;
 
 use super::args::args;
@@ -35,26 +37,35 @@ const FIRST: &str = concat!(
 const NEXT: &str = "UPDATE upload SET repository = $2, started_at = $3, updated_at = $4, \
      version = $5, state = $6, \"offset\" = $7, hashers = $8, place = $9, held = $10, \
      digest = $11 WHERE id = $1 AND version = $5 - 1 AND state = 'open'";
-const FINISH: &str = "INSERT INTO upload \
+const FINISH_NEW: &str = "INSERT INTO upload \
      (id, repository, started_at, updated_at, version, state, digest) \
-     VALUES ($1, $2, $3, $3, 1, 'finished', $4) \
-     ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, state = excluded.state, \
-     version = upload.version + 1, \"offset\" = NULL, hashers = NULL, place = NULL, held = NULL, \
-     digest = excluded.digest";
+     VALUES ($1, $2, $3, $3, 1, 'finished', $4) ON CONFLICT (id) DO NOTHING";
+const FINISH: &str = "UPDATE upload SET repository = $2, updated_at = $3, state = 'finished', \
+     version = version + 1, \"offset\" = NULL, hashers = NULL, place = NULL, held = NULL, \
+     digest = $4 WHERE id = $1 AND version = $5 AND state = 'open'";
 const REMOVE: &str = "DELETE FROM upload WHERE id IN \
      (SELECT id FROM upload WHERE id = ANY($1) ORDER BY id FOR UPDATE)";
 
-/// Notes that the upload ended well; makes its row if it never had one.
+/// Notes that the upload ended well; makes its row if it never had one. Refuses
+/// if the row is not the one that was read.
 pub(crate) async fn finish(
     tx: &Tx,
-    id: Option<&UploadId>,
+    upload: Option<&ClosingUpload>,
     repository: &RepositoryName,
     digest: &Digest,
     at: Timestamp,
 ) -> Result<(), Failure> {
-    let Some(id) = id else { return Ok(()) };
-    let values = args![id.as_str(), repository.as_str(), at.millis(), digest.to_column()];
-    tx.change(FINISH, values).await.map(drop)
+    let Some(upload) = upload else { return Ok(()) };
+    let (id, name) = (upload.id.as_str(), repository.as_str());
+    let (at, digest) = (at.millis(), digest.to_column());
+    let changed = match upload.version {
+        0 => tx.change(FINISH_NEW, args![id, name, at, digest]).await?,
+        read => {
+            let read = rows::size_column(read)?;
+            tx.change(FINISH, args![id, name, at, digest, read]).await?
+        }
+    };
+    if changed == 0 { Err(Refusal::UploadLost.into()) } else { Ok(()) }
 }
 
 /// The columns of a state, from `state` on.

@@ -16,6 +16,8 @@ use super::{Sqlite, manifest, repository, rows};
 
 /// Rows of one bulk transaction. A deleted manifest takes more rows along.
 const STEP: usize = 100;
+/// Greater than every digest: no algorithm has this byte.
+const END: &[u8] = &[0xff];
 
 /// True if a manifest of the repository `$repository` references the bytes
 /// `$sha256` by either digest.
@@ -71,10 +73,14 @@ pub(crate) const STILL_UNTAGGED: &str = concat!(
     unkept!()
 );
 
+/// The last blob of a range: so many are looked at by one read, which keeps
+/// the log from being begun anew for as long as it takes.
+pub(crate) const RANGE: &str =
+    "SELECT sha256 FROM blob WHERE sha256 > ?1 ORDER BY sha256 LIMIT 1 OFFSET 9999";
 pub(crate) const ORPHANS: &str = "SELECT b.sha256, b.size, b.key FROM blob b \
-     WHERE b.sha256 > ?1 AND b.used_at < ?2 AND b.state <> 'deleting' \
+     WHERE b.sha256 > ?1 AND b.sha256 <= ?2 AND b.used_at < ?3 AND b.state <> 'deleting' \
      AND NOT EXISTS (SELECT 1 FROM link l WHERE l.sha256 = b.sha256) \
-     ORDER BY b.sha256 LIMIT ?3";
+     ORDER BY b.sha256 LIMIT ?4";
 pub(crate) const BURY: &str = "UPDATE blob SET state = 'deleting' \
      WHERE sha256 = ?1 AND used_at < ?2 AND state <> 'deleting' \
      AND NOT EXISTS (SELECT 1 FROM link l WHERE l.sha256 = ?1) RETURNING sha256, size, key";
@@ -221,12 +227,21 @@ impl LivenessStore for Sqlite {
         before: Timestamp,
         page: Page<Digest>,
     ) -> Result<Vec<DeadBlob>, StoreError> {
-        let after = rows::after_digest(&page);
-        self.read_slowly(move |connection| {
-            let start = params![after, before.millis(), rows::limit(page.limit)];
-            rows::list(connection, ORPHANS, start, dead)
-        })
-        .await
+        let limit = rows::limit(page.limit);
+        let mut after = rows::after_digest(&page);
+        loop {
+            let range = self.read_slowly(move |connection| {
+                let last: Option<Vec<u8>> =
+                    rows::first(connection, RANGE, [&after], |row| Ok(row.get(0)?))?;
+                let end = last.as_deref().unwrap_or(END);
+                let range = params![after, end, before.millis(), limit];
+                Ok((rows::list(connection, ORPHANS, range, dead)?, last))
+            });
+            match range.await? {
+                (orphans, Some(last)) if orphans.is_empty() => after = last,
+                (orphans, _) => return Ok(orphans),
+            }
+        }
     }
 
     async fn bury(

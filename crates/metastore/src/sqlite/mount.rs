@@ -7,9 +7,11 @@ use store::{BlobState, MountBlob, MountFacts, Rule};
 use super::failure::Failure;
 use super::{publish, repository, rows};
 
-pub(crate) const SOURCES: &str = "SELECT r.name FROM link l \
-     JOIN blob b ON b.sha256 = l.sha256 JOIN repository r ON r.id = l.repository_id \
-     WHERE l.sha256 = ?1 AND b.state IN ('live', 'condemned') ORDER BY r.name LIMIT 100";
+// Of a blob that very many have, some will do: all other writes wait for this.
+pub(crate) const SOURCES: &str = "SELECT r.name FROM repository r WHERE r.id IN \
+     (SELECT repository_id FROM link WHERE sha256 = ?1 ORDER BY repository_id LIMIT 1000) \
+     AND EXISTS (SELECT 1 FROM blob b WHERE b.sha256 = ?1 AND b.state IN ('live', 'condemned')) \
+     ORDER BY r.name LIMIT 100";
 pub(crate) const SOURCE: &str = "SELECT r.name FROM repository r \
      JOIN link l ON l.repository_id = r.id AND l.sha256 = ?1 \
      JOIN blob b ON b.sha256 = l.sha256 \

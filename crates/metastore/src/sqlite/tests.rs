@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::{OpenOptions, Sqlite};
 
 mod crash;
+mod crowds;
 mod files;
 mod full;
 mod groups;

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
 use rusqlite::{Connection, Row, params};
-use store::{StoreError, Timestamp, UploadId, UploadRow, UploadState, UploadStore};
+use store::{
+    ClosingUpload, Refusal, StoreError, Timestamp, UploadId, UploadRow, UploadState, UploadStore,
+};
 
 use super::failure::Failure;
 use super::{Sqlite, rows};
@@ -34,24 +36,33 @@ const FIRST: &str = concat!(
 pub(crate) const NEXT: &str = "UPDATE upload SET repository = ?2, started_at = ?3, \
      updated_at = ?4, version = ?5, state = ?6, offset = ?7, hashers = ?8, place = ?9, \
      held = ?10, digest = ?11 WHERE id = ?1 AND version = ?5 - 1 AND state = 'open'";
-const FINISH: &str = "INSERT INTO upload \
+const FINISH_NEW: &str = "INSERT INTO upload \
      (id, repository, started_at, updated_at, version, state, digest) \
-     VALUES (?1, ?2, ?3, ?3, 1, 'finished', ?4) \
-     ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, state = excluded.state, \
+     VALUES (?1, ?2, ?3, ?3, 1, 'finished', ?4) ON CONFLICT (id) DO NOTHING";
+const FINISH: &str = "UPDATE upload SET repository = ?2, updated_at = ?3, state = 'finished', \
      version = version + 1, offset = NULL, hashers = NULL, place = NULL, held = NULL, \
-     digest = excluded.digest";
+     digest = ?4 WHERE id = ?1 AND version = ?5 AND state = 'open'";
 const REMOVE: &str = "DELETE FROM upload WHERE id = ?1";
 
-/// Notes that the upload ended well; makes its row if it never had one.
+/// Notes that the upload ended well; makes its row if it never had one. Refuses
+/// if the row is not the one that was read.
 pub(crate) fn finish(
     connection: &Connection,
-    id: &UploadId,
+    upload: &ClosingUpload,
     repository: &RepositoryName,
     digest: &Digest,
     at: Timestamp,
 ) -> Result<(), Failure> {
-    let values = params![id.as_str(), repository.as_str(), at.millis(), digest.to_column()];
-    rows::change(connection, FINISH, values).map(drop)
+    let (id, name) = (upload.id.as_str(), repository.as_str());
+    let (at, digest) = (at.millis(), digest.to_column());
+    let changed = match upload.version {
+        0 => rows::change(connection, FINISH_NEW, params![id, name, at, digest])?,
+        read => {
+            let read = rows::size_column(read)?;
+            rows::change(connection, FINISH, params![id, name, at, digest, read])?
+        }
+    };
+    if changed == 0 { Err(Refusal::UploadLost.into()) } else { Ok(()) }
 }
 
 /// The columns of a state, from `state` on.

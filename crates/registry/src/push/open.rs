@@ -1,7 +1,7 @@
 //! An upload in the hands of one request: written to, cut back, closed.
 
 use oci::ContentRange;
-use store::{Digests, StagingId, StoreError, UploadId, UploadState};
+use store::{ClosingUpload, Digests, StagingId, StoreError, UploadId, UploadState};
 use tokio::sync::OwnedMutexGuard;
 
 use std::sync::Arc;
@@ -84,10 +84,7 @@ impl<'s> OpenUpload<'s> {
     /// where other processes may get the next request, never.
     pub(super) async fn rest(mut self) -> Result<(), Error> {
         if self.sessions.shared {
-            self.note().await?;
-            *self.slot = Slot::Unloaded;
-            self.sessions.forget(&self.id, &self.entry);
-            return Ok(());
+            return self.note().await;
         }
         if self.sessions.count() <= RESTING {
             return Ok(());
@@ -246,7 +243,23 @@ impl<'s> OpenUpload<'s> {
     }
 }
 
+/// Where other processes write too, memory is right for one request only, however
+/// it ended; and a file that rests open would keep the others away.
+impl Drop for OpenUpload<'_> {
+    fn drop(&mut self) {
+        if self.sessions.shared {
+            *self.slot = Slot::Unloaded;
+            self.sessions.forget(&self.id, &self.entry);
+        }
+    }
+}
+
 impl Closing<'_> {
+    /// What is being closed.
+    pub(super) fn upload(&self) -> ClosingUpload {
+        ClosingUpload { id: self.upload.id.clone(), version: self.version }
+    }
+
     /// The blob is published.
     pub(super) fn succeeded(self) {
         self.upload.sessions.forget(&self.upload.id, &self.upload.entry);
@@ -257,6 +270,9 @@ impl Closing<'_> {
     pub(super) async fn failed(self) {
         let Self { mut upload, hint, version, keepsake } = self;
         let sessions = upload.sessions;
+        if sessions.shared {
+            return;
+        }
         let revived = match sessions.live(&upload.id, hint) {
             Ok(live) => live.revived(&*sessions.blobs, keepsake, version).await,
             Err(error) => Err(error),

@@ -2,8 +2,8 @@
 
 use oci::{Digest, RepositoryName};
 use store::{
-    BlobKey, BlobPlace, BlobSlot, BlobState, Digests, PublishBlob, Refusal, StagingId, StoreError,
-    UploadId, WriteError,
+    BlobKey, BlobPlace, BlobSlot, BlobState, ClosingUpload, Digests, PublishBlob, Refusal,
+    StagingId, StoreError, UploadState, WriteError,
 };
 
 use super::live::{Finished, Live};
@@ -21,22 +21,18 @@ impl Registry {
         digests: Digests,
         size: u64,
         live: Live,
-        session: Option<UploadId>,
+        session: Option<ClosingUpload>,
     ) -> Result<(), Error> {
-        let staging = live.staging().clone();
-        let was_staged = live.is_staged();
+        let staging = live.is_staged().then(|| live.staging().clone());
+        let unique = live.staging().clone();
         let mut bytes = Some(live.finish()?);
-        let mut moved = false;
         let mut state = self.content.blob_state(&digests.sha256).await?;
         for _ in 0..ATTEMPTS {
             let spare = matches!(state, Some(BlobState::Live | BlobState::Condemned));
             let place = match bytes.take_if(|_| !spare) {
-                Some(finished) => {
-                    Some(self.place(finished, &digests, size, &staging, state).await?)
-                }
+                Some(finished) => Some(self.place(finished, &digests, size, &unique, state).await?),
                 None => None,
             };
-            moved |= matches!(place, Some(BlobPlace::Stored(_)));
             let placed = match &place {
                 Some(BlobPlace::Stored(key)) => Some(key.clone()),
                 _ => None,
@@ -52,17 +48,16 @@ impl Registry {
             };
             match self.content.publish_blob(command, Box::new(rules::publish)).await {
                 Ok(published) => {
-                    if let Some(loser) = published.unlink {
-                        self.blobs.delete(&loser).await?;
-                    }
                     drop(bytes);
-                    if was_staged && !moved {
-                        self.blobs.discard(&staging).await?;
-                    }
+                    self.tidy(published.unlink, staging).await;
                     return Ok(());
                 }
                 Err(WriteError::Refused(Refusal::BytesNeeded)) => {
                     state = self.content.blob_state(&digests.sha256).await?;
+                }
+                // Whoever has the upload now may be about to name the same bytes.
+                Err(WriteError::Refused(Refusal::UploadLost)) => {
+                    return self.closed_by_another(session, &digests).await;
                 }
                 Err(error) => {
                     self.take_back(repository, &digests.sha256, placed, &error).await;
@@ -73,9 +68,40 @@ impl Registry {
         Err(StoreError::Busy(format!("{} is being removed, try again", digests.sha256)).into())
     }
 
-    /// Removes bytes that got no name, where it is certain that they got none:
-    /// after an I/O error the transaction may still come back, and otherwise
-    /// the row is asked.
+    /// Removes what a finished publish left over. The push has succeeded, so
+    /// what cannot be removed now is left to the duties.
+    async fn tidy(&self, loser: Option<BlobKey>, staging: Option<StagingId>) {
+        if let Some(key) = loser
+            && let Err(error) = self.blobs.delete(&key).await
+        {
+            tracing::warn!(%error, key = key.as_str(), "bytes that nobody needs stay behind");
+        }
+        if let Some(staging) = staging
+            && let Err(error) = self.blobs.discard(&staging).await
+        {
+            tracing::warn!(%error, %staging, "a staging area stays behind");
+        }
+    }
+
+    /// The end of an upload that another request went on with or closed: the
+    /// same success if it was closed with the same digest.
+    async fn closed_by_another(
+        &self,
+        session: Option<ClosingUpload>,
+        digests: &Digests,
+    ) -> Result<(), Error> {
+        let named = digests.sha512.unwrap_or(digests.sha256);
+        let Some(session) = session else { return Err(Error::UploadBusy) };
+        match self.sessions.uploads.upload(&session.id).await?.map(|row| row.state) {
+            Some(UploadState::Finished { digest }) if digest == named => Ok(()),
+            _ => Err(Error::UploadBusy),
+        }
+    }
+
+    /// Removes bytes that got no name, where it is certain that they got none
+    /// and never will: after an I/O error the transaction may still come back,
+    /// and another process may be about to give the same bytes a name. What
+    /// stays is swept later.
     async fn take_back(
         &self,
         repository: &RepositoryName,
@@ -87,7 +113,8 @@ impl Registry {
             error,
             WriteError::Refused(_) | WriteError::Store(StoreError::Full(_) | StoreError::Busy(_))
         );
-        let Some(key) = placed.filter(|_| ended) else { return };
+        let alone = !self.settings.shared;
+        let Some(key) = placed.filter(|_| ended && alone) else { return };
         let unnamed = match self.content.blob(repository, sha256).await {
             Ok(Some(record)) => record.place != BlobPlace::Stored(key.clone()),
             Ok(None) => true,
@@ -109,8 +136,10 @@ impl Registry {
         state: Option<BlobState>,
     ) -> Result<BlobPlace, StoreError> {
         let inline = size <= self.settings.inline_max_bytes as u64;
-        let slot =
-            BlobSlot { sha256: digests.sha256, unique: unique.clone(), own_place: state.is_none() };
+        // A place is used again once its tombstone is gone. Where a process of long ago may still
+        // be about to remove what lay there, every key must be new.
+        let own_place = state.is_none() && !self.settings.shared;
+        let slot = BlobSlot { sha256: digests.sha256, unique: unique.clone(), own_place };
         match finished {
             Finished::Held(bytes) if inline => Ok(BlobPlace::Inline(bytes)),
             // It was staged because it paused, or because many others were held.

@@ -62,6 +62,9 @@ pub(super) enum Opened<'s> {
 /// How long a stop waits for requests that still write to their uploads.
 const LAST_WRITERS: Duration = Duration::from_secs(1);
 
+/// How long another process may take to close an upload.
+const SETTLING: Duration = Duration::from_secs(30);
+
 /// Open uploads at once; more are told to come back later.
 const MAX_OPEN: usize = 65_536;
 
@@ -132,6 +135,10 @@ impl Sessions {
                 Ok(Loaded::Unknown) => {
                     self.forget(id, &entry);
                     return Err(unknown());
+                }
+                Ok(Loaded::Elsewhere) => {
+                    self.forget(id, &entry);
+                    return Err(Error::UploadBusy);
                 }
                 Err(error) => {
                     self.forget(id, &entry);
@@ -235,7 +242,9 @@ impl Sessions {
             }
             UploadState::Finished { .. } | UploadState::Cancelled => None,
         };
+        let fresh = row.updated_at.after(SETTLING) > self.clock.now();
         Ok(match live {
+            None if self.shared && fresh => Loaded::Elsewhere,
             Some(live) if self.shared => Loaded::Live(Box::new(live.shared(row.state))),
             Some(live) => Loaded::Live(Box::new(live)),
             None => Loaded::Unknown,
@@ -253,6 +262,10 @@ impl Sessions {
     pub(crate) async fn settle(&self, idle: Duration) -> Result<usize, Error> {
         let mut patience = if idle.is_zero() { LAST_WRITERS } else { Duration::ZERO };
         let (mut settled, mut failed) = (0, None);
+        // Elsewhere somebody may have gone on with them long ago.
+        if self.shared {
+            return Ok(0);
+        }
         for (id, entry) in self.quiet(idle) {
             // At a stop the last requests have just been cut off and write down
             // what they have.
@@ -333,6 +346,9 @@ impl Sessions {
 pub(super) enum Loaded {
     Live(Box<Live>),
     Finished(Digest),
+    /// Its bytes are not where its row says: another process is giving them
+    /// their final place, or ended while it did.
+    Elsewhere,
     Unknown,
 }
 

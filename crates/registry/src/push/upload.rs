@@ -75,8 +75,8 @@ impl Registry {
             return Err(mismatch);
         }
         let (live, closing) = upload.close().await?;
-        let published =
-            self.publish(granted.repository(), digests, size, live, Some(id.clone())).await;
+        let upload = Some(closing.upload());
+        let published = self.publish(granted.repository(), digests, size, live, upload).await;
         match published {
             Ok(()) => closing.succeeded(),
             Err(_) => closing.failed().await,

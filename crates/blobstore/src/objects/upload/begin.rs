@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use object_store::PutPayload;
 use serde::{Deserialize, Serialize};
 use store::StoreError;
@@ -10,6 +11,9 @@ use super::sizes;
 use super::stage::{ObjectStage, Open, landed};
 use crate::objects::failure::Trouble;
 use crate::objects::layout;
+
+/// Largest marker, in bytes.
+pub(crate) const MARKER: u64 = 64 << 10;
 
 /// What a marker says of an upload in parts, so that one that nobody finishes
 /// can be given up.
@@ -36,7 +40,7 @@ impl ObjectStage {
         let number = self.progress.sets_out(self.offset, states);
         let blocks = std::mem::take(&mut self.blocks);
         let pieces = std::mem::take(&mut self.tail);
-        self.retired.extend(pieces.into_iter().map(|piece| (self.generation, piece.key)));
+        self.retire(pieces.into_iter().map(|piece| piece.key));
         let (bucket, progress) = (Arc::clone(&self.shared.bucket), Arc::clone(&self.progress));
         self.flight.spawn(async move {
             let size = blocks.length();
@@ -59,17 +63,41 @@ impl ObjectStage {
         let key = layout::staged(&self.id, random);
         let marker = layout::begun(&self.id, random);
         let upload = self.shared.bucket.begin(&key).await?;
-        let told = serde_json::to_vec(&Begun { key: key.clone(), upload: upload.clone() });
-        let told = told.map_err(|error| StoreError::Failed(format!("a marker: {error}")))?;
+        let open = Open { key, upload, marker, closed: false };
         let (bucket, progress) = (Arc::clone(&self.shared.bucket), Arc::clone(&self.progress));
-        let name = marker.clone();
+        let (name, told) = (open.marker.clone(), open.told());
         self.flight.spawn(async move {
-            bucket.write(&name, told.into(), false).await?;
+            bucket.write(&name, told, false).await?;
             progress.marked();
             Ok(())
         });
-        let open = Open { key, upload, marker, closed: false };
+        self.sign_of_life.reset();
         Ok(self.open.insert(open).clone())
+    }
+
+    /// Writes the marker again from time to time: its age is that of the upload
+    /// as long as the metadata does not know of it.
+    pub(super) fn show_life(&mut self) {
+        let Some(open) = &self.open else { return };
+        if self.sign_of_life.tick().now_or_never().is_none() {
+            return;
+        }
+        let bucket = Arc::clone(&self.shared.bucket);
+        let (name, told) = (open.marker.clone(), open.told());
+        self.flight.spawn(async move {
+            if let Err(error) = bucket.write(&name, told, false).await {
+                tracing::warn!(%error, key = %name, "a marker of an upload was not renewed");
+            }
+            Ok(())
+        });
+    }
+}
+
+impl Open {
+    /// The content of the marker.
+    fn told(&self) -> PutPayload {
+        let begun = Begun { key: self.key.clone(), upload: self.upload.clone() };
+        serde_json::to_vec(&begun).unwrap_or_default().into()
     }
 }
 

@@ -1,16 +1,14 @@
-//! Points to go on from: made, and gone on from.
+//! Points to go on from.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::PutPayload;
-use store::{Checkpoint, StagingId, StoreError};
+use store::{Checkpoint, StoreError};
 
 use super::budget::Budget;
-use super::place::{Piece, Place};
-use super::progress::Progress;
-use super::stage::{ObjectStage, Open};
+use super::place::Piece;
+use super::stage::ObjectStage;
 use crate::objects::blobs::Shared;
 use crate::objects::layout;
 
@@ -27,6 +25,7 @@ const AT_ONCE: usize = 8;
 impl ObjectStage {
     pub(super) async fn keep(&mut self) -> Result<Checkpoint, StoreError> {
         self.flush().await?;
+        self.make_sure().await?;
         if self.finished && self.open.is_some() {
             self.close().await?;
         }
@@ -60,19 +59,21 @@ impl ObjectStage {
     }
 
     /// Writes what lies after the parts and in no object yet: all of it under
-    /// the name of a blob if there is nothing else, else beside it.
+    /// the name of a blob if there is nothing else yet, else beside it.
     async fn keep_tail(&mut self) -> Result<(), StoreError> {
         let written: u64 = self.tail.iter().map(|piece| piece.size).sum();
         if self.is_away || self.blocks.length() <= written {
             return Ok(());
         }
-        let (from, pieces) = if self.tail.len() >= PIECES {
-            (0, std::mem::take(&mut self.tail))
-        } else {
-            (written, Vec::new())
-        };
-        self.retired.extend(pieces.into_iter().map(|piece| (self.generation, piece.key)));
+        // Joined, they are no blob-to-be again: each would be one more for the sweep.
         let is_all = self.open.is_none() && self.tail.is_empty();
+        let from = if self.tail.len() >= PIECES {
+            let pieces = std::mem::take(&mut self.tail);
+            self.retire(pieces.into_iter().map(|piece| piece.key));
+            0
+        } else {
+            written
+        };
         let random = &*self.shared.random;
         let key = match is_all {
             true => layout::staged(&self.id, random),
@@ -103,6 +104,7 @@ impl ObjectStage {
             let text = format!("upload {} was closed: nothing can follow", self.id);
             return Err(StoreError::Failed(text));
         }
+        self.make_sure().await?;
         if !self.fetch().await? {
             let text = format!("the bytes of upload {} are gone", self.id);
             return Err(StoreError::Failed(text));
@@ -111,8 +113,8 @@ impl ObjectStage {
         Ok(())
     }
 
-    /// `false` if a piece is gone.
-    async fn fetch(&mut self) -> Result<bool, StoreError> {
+    /// Reads the tail into memory; `false` if a piece is gone.
+    pub(super) async fn fetch(&mut self) -> Result<bool, StoreError> {
         let bucket = &self.shared.bucket;
         let reading = self.tail.iter().map(|piece| bucket.content(&piece.key, piece.size));
         // Collected first: a stream of borrowed futures is not `Send` for every lifetime.
@@ -128,47 +130,11 @@ impl ObjectStage {
         }
         Ok(true)
     }
-
-    /// Goes on from a checkpoint; `None` if its bytes are gone.
-    pub(crate) async fn reopen(
-        shared: Arc<Shared>,
-        id: StagingId,
-        from: Checkpoint,
-    ) -> Result<Option<Self>, StoreError> {
-        let Some(place) = Place::parse(&from.place).filter(|place| place.length() == from.offset)
-        else {
-            return Ok(None);
-        };
-        let is_away = place.whole().is_some();
-        let mut stage = Self::new(shared, id, from.hashers);
-        stage.offset = from.offset;
-        stage.kept = from.offset;
-        stage.told.store(true, Ordering::Relaxed);
-        stage.retired = place.litter.into_iter().map(|key| (0, key)).collect();
-        stage.is_away = is_away;
-        stage.tail = place.tail;
-        if let Some(parts) = place.parts {
-            if stage.shared.bucket.head(&parts.marker).await?.is_none() {
-                return Ok(None);
-            }
-            let (key, upload, marker) = (parts.key, parts.upload, parts.marker);
-            stage.open = Some(Open { key, upload, marker, closed: parts.closed });
-            stage.progress = Arc::new(Progress::restored(parts.known));
-        }
-        let is_there = if is_away { stage.whole_is_there().await? } else { stage.fetch().await? };
-        Ok(is_there.then_some(stage))
-    }
-
-    async fn whole_is_there(&self) -> Result<bool, StoreError> {
-        let Some(piece) = self.tail.first() else { return Ok(false) };
-        let found = self.shared.bucket.head(&piece.key).await?;
-        Ok(found.is_some_and(|record| record.size == piece.size))
-    }
 }
 
-/// Removes objects that nothing names any more. What stays behind is listed
-/// as left behind.
-pub(super) async fn clear(shared: &Shared, keys: impl Iterator<Item = String>) {
+/// Removes objects of uploads that nothing names any more. What stays behind is
+/// listed as left behind.
+async fn clear(shared: &Shared, keys: impl Iterator<Item = String>) {
     let removing = keys.map(|key| async move {
         if let Err(error) = shared.bucket.erase(&key).await {
             tracing::warn!(%error, %key, "an object of an upload stays behind");

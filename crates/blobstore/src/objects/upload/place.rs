@@ -15,9 +15,13 @@ pub(super) struct Place {
     /// Objects with the bytes after the parts, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tail: Vec<Piece>,
-    /// Objects that are of no use any more, to be removed at the end.
+    /// Checkpoints of this upload up to this one, whoever made them.
+    #[serde(default)]
+    pub generation: u64,
+    /// Objects below `berth/uploads/` that are of no use any more, and since
+    /// which generation. Removed after some more, so there are never many.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub litter: Vec<String>,
+    pub retired: Vec<(u64, String)>,
 }
 
 /// An upload in parts.

@@ -7,7 +7,6 @@ use object_store::PutPayload;
 use oci::{Algorithm, Digest, Hasher};
 use store::{BlobSlot, StoreError};
 
-use super::checkpoint::clear;
 use super::place::Piece;
 use super::progress::Progress;
 use super::stage::ObjectStage;
@@ -16,22 +15,22 @@ use crate::objects::read;
 impl ObjectStage {
     pub(super) async fn give_place(&mut self, slot: &BlobSlot) -> Result<String, StoreError> {
         self.flush().await?;
+        self.make_sure().await?;
         let whole = self.place(Vec::new(), self.tail.clone()).whole().map(|one| one.key.clone());
         let key = match whole.filter(|_| self.is_away || self.nothing_followed()) {
-            Some(key) => {
-                self.tail.clear();
-                key
-            }
+            Some(key) => key,
             None if self.open.is_some() => self.complete().await?,
             None => {
                 let content: PutPayload = self.blocks.since(0).into_iter().collect();
                 self.shared.put(slot, content).await?
             }
         };
+        // Nothing goes before the metadata knows the blob.
         let marker = self.open.take().map(|open| open.marker);
-        let retired = std::mem::take(&mut self.retired).into_iter().map(|(_, key)| key);
         let pieces = std::mem::take(&mut self.tail).into_iter().map(|piece| piece.key);
-        clear(&self.shared, marker.into_iter().chain(retired).chain(pieces)).await;
+        self.retire(marker.into_iter().chain(pieces));
+        let retired = std::mem::take(&mut self.retired).into_iter().map(|(_, key)| key);
+        self.shared.remains.note(&self.id, retired.collect());
         Ok(key)
     }
 
@@ -72,6 +71,7 @@ impl ObjectStage {
     /// be read, so they are completed for this; the upload then is one whose
     /// checkpoint wrote everything.
     async fn object(&mut self) -> Result<Option<String>, StoreError> {
+        self.make_sure().await?;
         if self.is_away {
             return Ok(self.tail.first().map(|piece| piece.key.clone()));
         }
@@ -81,7 +81,7 @@ impl ObjectStage {
         let key = self.complete().await?;
         let marker = self.open.take().map(|open| open.marker);
         let pieces = std::mem::take(&mut self.tail).into_iter().map(|piece| piece.key);
-        self.retired.extend(marker.into_iter().chain(pieces).map(|key| (self.generation, key)));
+        self.retire(marker.into_iter().chain(pieces));
         self.progress = Arc::new(Progress::default());
         self.blocks = super::blocks::Blocks::default();
         self.tail = vec![Piece { key: key.clone(), size: self.offset }];

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use oci::{Algorithm, Digest, Hasher};
 use store::{BlobKey, BlobSlot, Checkpoint, Digests, StagedBlob, StagingId, StoreError};
 use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::blocks::{BLOCK, Blocks};
 use super::budget::{Budget, Grant};
@@ -16,6 +17,7 @@ use super::place::{Piece, Place};
 use super::progress::Progress;
 use super::sizes;
 use crate::objects::blobs::Shared;
+use crate::objects::layout;
 
 /// One staging area, written by one request at a time.
 pub(crate) struct ObjectStage {
@@ -26,12 +28,18 @@ pub(crate) struct ObjectStage {
     pub(super) blocks: Blocks,
     /// Whether `blocks` lacks what `tail` holds.
     pub(super) is_away: bool,
+    /// Whether the one object of `tail` was made by somebody else, so that only
+    /// its size is known to be right.
+    pub(super) is_foreign: bool,
     /// Objects that hold the first bytes after the parts.
     pub(super) tail: Vec<Piece>,
-    /// Objects that newer checkpoints do not need, and since which one.
+    /// Objects of the upload's own that newer checkpoints do not need, and since
+    /// which one.
     pub(super) retired: Vec<(u64, String)>,
-    /// Checkpoints since this was opened.
+    /// Checkpoints of this upload, also those of other processes.
     pub(super) generation: u64,
+    /// When to write the marker again.
+    pub(super) sign_of_life: Interval,
     pub(super) open: Option<Open>,
     pub(super) progress: Arc<Progress>,
     pub(super) flight: JoinSet<Result<(), StoreError>>,
@@ -57,15 +65,22 @@ pub(super) struct Open {
 
 impl ObjectStage {
     pub(crate) fn new(shared: Arc<Shared>, id: StagingId, hashers: Vec<Hasher>) -> Self {
+        // What an earlier attempt left is not all that there will be.
+        shared.remains.take(&id);
+        let mut sign_of_life = interval(shared.sign_of_life);
+        sign_of_life.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        sign_of_life.reset();
         Self {
             shared,
             id,
             offset: 0,
             blocks: Blocks::default(),
             is_away: false,
+            is_foreign: false,
             tail: Vec::new(),
             retired: Vec::new(),
             generation: 0,
+            sign_of_life,
             open: None,
             progress: Arc::default(),
             flight: JoinSet::new(),
@@ -100,6 +115,7 @@ impl ObjectStage {
             return Ok(());
         }
         self.bring_back().await?;
+        self.show_life();
         let mut rest = chunk;
         while !rest.is_empty() {
             let part = sizes::of(self.shared.part, self.progress.count());
@@ -159,11 +175,20 @@ impl ObjectStage {
         Ok(())
     }
 
+    /// Notes objects that newer checkpoints do not need. One under the name of a
+    /// blob may have become one by somebody else's hand: it is the sweep's.
+    pub(super) fn retire(&mut self, keys: impl IntoIterator<Item = String>) {
+        let own = keys.into_iter().filter(|key| self.is_own(key));
+        let own: Vec<_> = own.map(|key| (self.generation, key)).collect();
+        self.retired.extend(own);
+    }
+
+    /// Whether an object belongs to this upload and can be nothing else.
+    pub(super) fn is_own(&self, key: &str) -> bool {
+        layout::upload_of(key).as_ref() == Some(&self.id)
+    }
+
     pub(super) fn place(&self, known: Vec<(String, u64)>, tail: Vec<Piece>) -> Place {
-        let superseded = self.tail.iter().filter(|piece| !tail.contains(piece));
-        let superseded = superseded.map(|piece| &piece.key);
-        let retired = self.retired.iter().map(|(_, key)| key);
-        let litter = retired.chain(superseded).cloned().collect();
         let parts = self.open.as_ref().map(|open| super::place::Parts {
             key: open.key.clone(),
             upload: open.upload.clone(),
@@ -171,7 +196,7 @@ impl ObjectStage {
             known,
             closed: open.closed,
         });
-        Place { parts, tail, litter }
+        Place { parts, tail, generation: self.generation, retired: self.retired.clone() }
     }
 
     async fn digests(&mut self) -> Result<Digests, StoreError> {

@@ -47,6 +47,7 @@ async fn a_small_blob_in_one_request_costs_one_call_and_gets_its_own_place() {
     let mut upload = staged(&house.blobs, &content).await;
     upload.finish().await.unwrap();
     let key = upload.publish(&slot(&content, "calls")).await.unwrap();
+    house.blobs.discard(&id("calls")).await.unwrap();
     assert_eq!(house.count(&[]) - before, 1);
     assert!(key.as_str().ends_with("/data"), "{key:?}");
 }
@@ -62,6 +63,7 @@ async fn a_small_blob_in_two_requests_costs_one_call() {
     upload.finish().await.unwrap();
     upload.checkpoint(false).await.unwrap();
     upload.publish(&slot(&content, "calls")).await.unwrap();
+    house.blobs.discard(&id("calls")).await.unwrap();
     assert_eq!(house.count(&[]) - before, 1);
 }
 
@@ -77,6 +79,7 @@ async fn a_small_blob_that_two_replicas_receive_costs_two_calls() {
     upload.finish().await.unwrap();
     upload.checkpoint(false).await.unwrap();
     upload.publish(&slot(&content, "calls")).await.unwrap();
+    other.discard(&id("calls")).await.unwrap();
     assert_eq!(house.count(&[&second]) - before, 2);
 }
 
@@ -89,6 +92,7 @@ async fn a_large_blob_costs_five_calls_beside_its_parts() {
     let mut upload = staged(&house.blobs, &content).await;
     upload.finish().await.unwrap();
     upload.publish(&slot(&content, "calls")).await.unwrap();
+    house.blobs.discard(&id("calls")).await.unwrap();
     assert_eq!(calls.of(Call::Part) - before.1, 10);
     assert_eq!(calls.of(Call::Get) - before.2, 0, "nothing is read again");
     assert_eq!(calls.total() - before.0, 10 + 5);
@@ -104,6 +108,7 @@ async fn a_large_blob_in_two_requests_costs_seven_calls_beside_its_parts() {
     upload.finish().await.unwrap();
     upload.checkpoint(false).await.unwrap();
     upload.publish(&slot(&content, "calls")).await.unwrap();
+    house.blobs.discard(&id("calls")).await.unwrap();
     assert_eq!(house.count(&[]) - before, 11 + 7);
 }
 
@@ -120,6 +125,17 @@ async fn a_large_blob_that_two_replicas_receive_costs_nine_calls_beside_its_part
     upload.finish().await.unwrap();
     upload.checkpoint(false).await.unwrap();
     upload.publish(&slot(&content, "calls")).await.unwrap();
+    other.discard(&id("calls")).await.unwrap();
     assert_eq!(house.count(&[&second]) - before, 11 + 9);
     assert!(house.blobs.staged(10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_staged_and_not_published_costs_one_list_to_discard() {
+    let house = House::new().await;
+    let content = bytes(200 << 10);
+    drop(staged(&house.blobs, &content).await);
+    let before = house.count(&[]);
+    house.blobs.discard(&id("calls")).await.unwrap();
+    assert_eq!(house.count(&[]) - before, 1);
 }

@@ -2,6 +2,8 @@
 
 mod calls;
 mod faults;
+mod litter;
+mod nowhere;
 mod servers;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use server::{Health, Readiness};
 use store::StoreError;
+use tokio::task::JoinHandle;
 use workers::Shutdown;
 
 use crate::config::Config;
@@ -22,10 +23,14 @@ pub(super) struct Opened {
     pub(super) stores: Stores,
     /// Proof that no other process uses them, where one has to be alone.
     pub(super) lock: Option<StoreLock>,
+    /// Ends when another database has taken the bucket.
+    pub(super) lost: Option<JoinHandle<()>>,
 }
 
-/// Waits for the lock, for a database that is not up yet, and for a bucket that
-/// another registry still owns; then the stores are open.
+/// Waits for the lock and for stores that are not up yet.
+///
+/// # Errors
+/// If they cannot be opened at all, or if the bucket belongs to another database.
 pub(super) async fn open(
     config: &Config,
     world: &World,
@@ -37,8 +42,10 @@ pub(super) async fn open(
         None => None,
     };
     let stores = open_patiently(config, world, health).await?;
-    owner::own(&stores, health, shutdown).await.map_err(|error| error.to_string())?;
-    Ok(Opened { stores, lock })
+    let in_words = |error: StoreError| error.to_string();
+    owner::own(&stores).await.map_err(in_words)?;
+    let lost = owner::watch(&stores, shutdown).await.map_err(in_words)?;
+    Ok(Opened { stores, lock, lost })
 }
 
 /// A second server waits its turn: during an update both are alive for a while.

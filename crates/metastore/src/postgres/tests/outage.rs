@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use store::{ContentStore, SettingsStore, StoreError, WriteError};
+use tokio::sync::oneshot;
 
+use super::super::failure::Failure;
+use super::super::transaction::{Tx, Work};
 use super::*;
 use crate::MetadataStore;
 
@@ -133,6 +136,53 @@ async fn a_server_that_stands_still_is_given_up() {
     assert!(matches!(read, Err(StoreError::Busy(_))), "{read:?}");
     drop(still);
     store.ping().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL"]
+async fn a_reader_that_goes_away_leaves_no_query_to_the_next_one() {
+    let server = PostgresServer::start();
+    let mut options = PostgresOptions::from_url(&server.url()).unwrap();
+    options.max_connections = 2;
+    let store = Postgres::open(options).await.unwrap();
+    let (locked, lock) = oneshot::channel();
+    let (go, over) = oneshot::channel();
+    let holder = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.write_hard(Hold(Mutex::new(Some((locked, over))))).await }
+    });
+    lock.await.unwrap();
+    let open = || store.figures().pool.unwrap().open;
+    let read = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.setting("k").await }
+    });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    while server.sql("postgres", waits) != "1" {
+        assert!(!read.is_finished(), "the table is locked");
+    }
+    assert_eq!(open(), 2);
+    read.abort();
+    assert!(read.await.unwrap_err().is_cancelled());
+    assert_eq!(open(), 1, "the connection still waits for the lock");
+    store.ping().await.unwrap();
+    go.send(()).unwrap();
+    holder.await.unwrap().unwrap();
+}
+
+/// Locks the settings, says so, and waits to be told to end.
+struct Hold(Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>);
+
+impl Work for Hold {
+    type Output = ();
+
+    async fn run(&self, tx: &Tx) -> Result<(), Failure> {
+        tx.batch("LOCK TABLE setting IN ACCESS EXCLUSIVE MODE").await?;
+        let (locked, over) = self.0.lock().take().unwrap();
+        locked.send(()).unwrap();
+        over.await.unwrap();
+        Ok(())
+    }
 }
 
 /// All processes of a server, stopped until this is dropped.
