@@ -13,4 +13,5 @@ mod model;
 mod operation;
 mod random_runs;
 mod real;
+mod replicas;
 mod universe;
