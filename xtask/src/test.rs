@@ -60,7 +60,7 @@ const STEPS: [Step; 13] = [
 
 /// The modules of the client tests that run by themselves, one test after the other: they start several
 /// servers each, and some of them measure times.
-const MATRIX: [&str; 1] = ["matrix::"];
+const MATRIX: [&str; 2] = ["adapters::", "matrix::"];
 const REPLICAS: [&str; 4] = ["faults::", "replicas::", "rolling::", "storm::"];
 /// The modules of everyday clients, which also run on the other stores. The rest is about files, images and
 /// programs rather than about what is below.
@@ -130,18 +130,14 @@ impl Tally {
                 conformance::against_docker_registry(|line| self.count(line))
             }
             Step::Image => image::build(),
-            Step::Postgres => {
-                with_servers("metastore", self).and_then(|()| match options.everywhere {
-                    true => everyday("files+postgres", &EVERYDAY, options, self),
-                    false => Ok(()),
-                })
-            }
-            Step::Buckets => with_servers("blobstore", self)
-                .and_then(|()| alone(&MATRIX, options, self))
-                .and_then(|()| {
-                    let modules = if options.everywhere { &EVERYDAY[..] } else { &SOME[..] };
-                    everyday("minio+postgres", modules, options, self)
-                }),
+            Step::Postgres => with_postgres(self).and_then(|()| match options.everywhere {
+                true => everyday("files+postgres", &EVERYDAY, options, self),
+                false => Ok(()),
+            }),
+            Step::Buckets => alone(&MATRIX, options, self).and_then(|()| {
+                let modules = if options.everywhere { &EVERYDAY[..] } else { &SOME[..] };
+                everyday("minio+postgres", modules, options, self)
+            }),
             Step::Replicas => alone(&REPLICAS, options, self),
             Step::Clients => clients(options, self),
         };
@@ -208,12 +204,12 @@ fn build() -> Outcome<()> {
     shell::run(shell::cargo().args(["build", "--release", "--package", "berth"]))
 }
 
-/// The tests of this package that need servers beside them, which a plain `cargo test` passes over.
-fn with_servers(package: &str, tally: &mut Tally) -> Outcome<()> {
+/// The tests of the metadata that need a PostgreSQL server, which a plain `cargo test` passes over. As
+/// part of the workspace, so that nothing is compiled a second time.
+fn with_postgres(tally: &mut Tally) -> Outcome<()> {
     let mut test = shell::cargo();
-    test.env("PATH", tools::path_with_tools());
-    test.args(["test", "--package", package, "--no-fail-fast", "--", "--ignored"]);
-    shell::run_watched(test.arg("--test-threads=2"), |line| tally.count(line))
+    test.args(["test", "--workspace", "--lib", "--no-fail-fast", "--", "--ignored"]);
+    shell::run_watched(test.args(["--test-threads=2", "postgres::"]), |line| tally.count(line))
 }
 
 /// The client tests of these modules, one after the other. With a filter the last step runs what it names.
@@ -247,7 +243,7 @@ fn clients(options: &Options, tally: &mut Tally) -> Outcome<()> {
 /// The real clients, in namespaces of their own: port 5000 is free there, the engine's bridge and
 /// firewall rules stay there, and nothing outlives the run, not even a mount.
 fn client_tests(stores: &str, arguments: &[&str], tally: &mut Tally) -> Outcome<()> {
-    let build = ["test", "--package", "clients", "--no-run"];
+    let build = ["test", "--workspace", "--test", "clients", "--no-run"];
     shell::run(shell::cargo().args(build))?;
     let mut apart = Command::new("unshare");
     apart
@@ -259,7 +255,7 @@ fn client_tests(stores: &str, arguments: &[&str], tally: &mut Tally) -> Outcome<
         .env("CARGO_NET_OFFLINE", "true")
         .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
         .args(["sh", "-c", "ip link set lo up && exec \"$@\"", "sh"])
-        .args(["cargo", "test", "--package", "clients", "--", "--include-ignored"])
+        .args(["cargo", "test", "--workspace", "--test", "clients", "--", "--include-ignored"])
         .args(arguments);
     if !stores.is_empty() {
         apart.env("CLIENTS_STORES", stores);

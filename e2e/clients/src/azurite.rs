@@ -45,6 +45,16 @@ impl Azurite {
         Self { _daemon: daemon, endpoint, _folder: folder }
     }
 
+    /// Where it is and who may use it, for the adapter's own tests.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("BERTH_TEST_AZURE", self.endpoint.clone()),
+            ("BERTH_TEST_AZURE_CONTAINER", CONTAINER.to_owned()),
+            ("BERTH_TEST_AZURE_ACCOUNT", ACCOUNT.to_owned()),
+            ("BERTH_TEST_AZURE_KEY", KEY.to_owned()),
+        ]
+    }
+
     /// The driver's lines of `storage`.
     pub fn section(&self) -> String {
         let endpoint = &self.endpoint;

@@ -35,6 +35,11 @@ impl OpenBucket {
         Self(store)
     }
 
+    /// `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> String {
+        self.0.endpoint()
+    }
+
     /// A registry on it, which finds it as Google's own libraries find an emulator.
     pub fn registry(&self, metadata: &str) -> Registry {
         let section = format!("  gcs:\n    bucket: {BUCKET}\n    rootdirectory: /images\n");

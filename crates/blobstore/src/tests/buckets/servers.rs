@@ -24,10 +24,10 @@ fn folder() -> String {
     format!("/test/{:x}", u64::from_le_bytes(bytes))
 }
 
-/// `BERTH_TEST_S3` (address), `_BUCKET`, `_ACCESS_KEY`, `_SECRET_KEY`.
+/// `BERTH_TEST_S3` (address), `_REGION`, `_BUCKET`, `_ACCESS_KEY`, `_SECRET_KEY`.
 pub(super) fn s3() -> S3Settings {
     S3Settings {
-        region: Some("us-east-1".into()),
+        region: Some(var("BERTH_TEST_S3_REGION")),
         region_endpoint: Some(var("BERTH_TEST_S3")),
         path_style: true,
         credentials: S3Credentials::Keys {
