@@ -29,7 +29,9 @@ pub(super) struct Closing<'s> {
     upload: OpenUpload<'s>,
     hint: UploadHint,
     version: u64,
-    keepsake: Keepsake,
+    /// `None` where other processes write too: there the next request goes on
+    /// from the row, and nothing is kept of this one.
+    keepsake: Option<Keepsake>,
 }
 
 impl<'s> OpenUpload<'s> {
@@ -214,9 +216,14 @@ impl<'s> OpenUpload<'s> {
     /// how the session ended. Until then nobody else gets the upload: a second
     /// PUT would find it empty.
     pub(super) async fn close(mut self) -> Result<(Live, Closing<'s>), Error> {
-        let keepsake = self.live()?.keepsake().await;
-        self.unload_if_broken();
-        let keepsake = keepsake?;
+        let keepsake = match self.sessions.shared {
+            true => None,
+            false => {
+                let keepsake = self.live()?.keepsake().await;
+                self.unload_if_broken();
+                Some(keepsake?)
+            }
+        };
         let live = self.take()?;
         let (hint, version) = (live.hint(), live.version());
         Ok((live, Closing { upload: self, hint, version, keepsake }))
@@ -270,9 +277,7 @@ impl Closing<'_> {
     pub(super) async fn failed(self) {
         let Self { mut upload, hint, version, keepsake } = self;
         let sessions = upload.sessions;
-        if sessions.shared {
-            return;
-        }
+        let Some(keepsake) = keepsake else { return };
         let revived = match sessions.live(&upload.id, hint) {
             Ok(live) => live.revived(&*sessions.blobs, keepsake, version).await,
             Err(error) => Err(error),
