@@ -7,6 +7,7 @@ mod hash_states;
 mod metadata;
 mod postgres;
 mod sqlite;
+mod upload_columns;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

@@ -193,6 +193,24 @@ impl Work for Forget {
     }
 }
 
+impl Postgres {
+    /// Does bulk work on some digests of a repository at a time; adds up what it did.
+    async fn in_steps<W: Work<Output = u64>>(
+        &self,
+        repository: &RepositoryName,
+        digests: &[Digest],
+        before: Timestamp,
+        work: fn(InRepository) -> W,
+    ) -> Result<u64, StoreError> {
+        let mut total = 0;
+        for step in digests.chunks(STEP) {
+            let (repository, digests) = (repository.clone(), step.to_vec());
+            total += self.write_bulk(work(InRepository { repository, digests, before })).await?;
+        }
+        Ok(total)
+    }
+}
+
 #[async_trait]
 impl LivenessStore for Postgres {
     async fn stale_links(
@@ -215,13 +233,7 @@ impl LivenessStore for Postgres {
         digests: Vec<Digest>,
         before: Timestamp,
     ) -> Result<u64, StoreError> {
-        let mut total = 0;
-        for step in digests.chunks(STEP) {
-            let (repository, digests) = (repository.clone(), step.to_vec());
-            let step = DropLinks(InRepository { repository, digests, before });
-            total += self.write_bulk(step).await?;
-        }
-        Ok(total)
+        self.in_steps(repository, &digests, before, DropLinks).await
     }
 
     async fn untagged_manifests(
@@ -244,13 +256,7 @@ impl LivenessStore for Postgres {
         digests: Vec<Digest>,
         before: Timestamp,
     ) -> Result<u64, StoreError> {
-        let mut total = 0;
-        for step in digests.chunks(STEP) {
-            let (repository, digests) = (repository.clone(), step.to_vec());
-            let step = DropUntagged(InRepository { repository, digests, before });
-            total += self.write_bulk(step).await?;
-        }
-        Ok(total)
+        self.in_steps(repository, &digests, before, DropUntagged).await
     }
 
     async fn orphan_blobs(

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::transaction::{Tx, Work};
 use super::{Postgres, rows};
 use crate::hash_states;
+use crate::upload_columns::UploadColumns;
 
 macro_rules! columns {
     () => {
@@ -68,39 +69,6 @@ pub(crate) async fn finish(
     if changed == 0 { Err(Refusal::UploadLost.into()) } else { Ok(()) }
 }
 
-/// The columns of a state, from `state` on.
-#[derive(Default)]
-struct Columns<'a> {
-    state: &'static str,
-    offset: Option<i64>,
-    hashers: Option<Vec<u8>>,
-    place: Option<&'a [u8]>,
-    held: Option<&'a [u8]>,
-    digest: Option<Vec<u8>>,
-}
-
-fn columns(state: &UploadState) -> Result<Columns<'_>, Failure> {
-    Ok(match state {
-        UploadState::Open { offset, hashers, place } => Columns {
-            state: "open",
-            offset: Some(rows::size_column(*offset)?),
-            hashers: Some(hash_states::pack(hashers).map_err(Failure::Failed)?),
-            place: Some(place),
-            ..Columns::default()
-        },
-        UploadState::Held(bytes) => Columns {
-            state: "open",
-            offset: Some(rows::size_column(bytes.len() as u64)?),
-            held: Some(bytes),
-            ..Columns::default()
-        },
-        UploadState::Finished { digest } => {
-            Columns { state: "finished", digest: Some(digest.to_column()), ..Columns::default() }
-        }
-        UploadState::Cancelled => Columns { state: "cancelled", ..Columns::default() },
-    })
-}
-
 struct Save(UploadRow);
 
 impl Work for Save {
@@ -113,7 +81,7 @@ impl Work for Save {
             1 => FIRST,
             _ => NEXT,
         };
-        let columns = columns(&row.state)?;
+        let columns = UploadColumns::of(&row.state).map_err(Failure::Failed)?;
         let values = args![
             row.id.as_str(),
             row.repository.as_str(),
@@ -121,7 +89,7 @@ impl Work for Save {
             row.updated_at.millis(),
             rows::size_column(row.version)?,
             columns.state,
-            columns.offset,
+            columns.offset.map(rows::size_column).transpose()?,
             &columns.hashers,
             columns.place,
             columns.held,

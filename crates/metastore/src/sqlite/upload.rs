@@ -11,6 +11,7 @@ use store::{
 use super::failure::Failure;
 use super::{Sqlite, rows};
 use crate::hash_states;
+use crate::upload_columns::UploadColumns;
 
 macro_rules! columns {
     () => {
@@ -65,47 +66,17 @@ pub(crate) fn finish(
     if changed == 0 { Err(Refusal::UploadLost.into()) } else { Ok(()) }
 }
 
-/// The columns of a state, from `state` on.
-#[derive(Default)]
-struct Columns<'a> {
-    state: &'static str,
-    offset: Option<i64>,
-    hashers: Option<Vec<u8>>,
-    place: Option<&'a [u8]>,
-    held: Option<&'a [u8]>,
-    digest: Option<Vec<u8>>,
-}
-
-fn columns(state: &UploadState) -> Result<Columns<'_>, Failure> {
-    Ok(match state {
-        UploadState::Open { offset, hashers, place } => Columns {
-            state: "open",
-            offset: Some(rows::size_column(*offset)?),
-            hashers: Some(hash_states::pack(hashers).map_err(Failure::Failed)?),
-            place: Some(place),
-            ..Columns::default()
-        },
-        UploadState::Held(bytes) => Columns {
-            state: "open",
-            offset: Some(rows::size_column(bytes.len() as u64)?),
-            hashers: Some(Vec::new()),
-            held: Some(bytes),
-            ..Columns::default()
-        },
-        UploadState::Finished { digest } => {
-            Columns { state: "finished", digest: Some(digest.to_column()), ..Columns::default() }
-        }
-        UploadState::Cancelled => Columns { state: "cancelled", ..Columns::default() },
-    })
-}
-
 fn save(connection: &Connection, row: &UploadRow) -> Result<bool, Failure> {
     let sql = match row.version {
         0 => return Err(Failure::Failed(format!("upload {} was saved as version 0", row.id))),
         1 => FIRST,
         _ => NEXT,
     };
-    let columns = columns(&row.state)?;
+    let mut columns = UploadColumns::of(&row.state).map_err(Failure::Failed)?;
+    // An open row of this engine always has hash states; those of held bytes are none.
+    if columns.held.is_some() {
+        columns.hashers = Some(Vec::new());
+    }
     let values = params![
         row.id.as_str(),
         row.repository.as_str(),
@@ -113,7 +84,7 @@ fn save(connection: &Connection, row: &UploadRow) -> Result<bool, Failure> {
         row.updated_at.millis(),
         rows::size_column(row.version)?,
         columns.state,
-        columns.offset,
+        columns.offset.map(rows::size_column).transpose()?,
         columns.hashers,
         columns.place,
         columns.held,
