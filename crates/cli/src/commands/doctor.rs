@@ -15,7 +15,7 @@ use crate::process::lock::{StoreLock, own_directory};
 use crate::process::privileges::{follow_owner, owners, serving_user};
 use crate::wire;
 
-use super::{configuration, say};
+use super::{configuration, runtime, say};
 
 /// Less free space than this is worth a word, in bytes.
 const LOW_SPACE: u64 = 1 << 30;
@@ -66,10 +66,7 @@ pub(super) fn run(at: &ConfigPath) -> Result<(), String> {
 fn elsewhere(loaded: &Loaded) -> Result<Vec<(&'static str, Verdict)>, String> {
     let config = &loaded.config;
     let bound = bind(&config.http.listen);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime cannot start: {error}"))?;
+    let runtime = runtime()?;
     let tried = runtime.block_on(wire::trial(config, &wire::World::real()));
     let stores = tried.into_iter().zip(["bucket", "database"]).map(|(tried, name)| {
         let verdict = match tried.outcome {

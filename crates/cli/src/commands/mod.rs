@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use crate::args::{self, Command, ConfigPath};
 use crate::config::{Config, ConfigError, Loaded, Source, load};
 use crate::logging;
+use crate::process::privileges::follow_owner;
 
 /// Runs a command to its end.
 pub(crate) fn run(command: Command) -> ExitCode {
@@ -57,6 +58,25 @@ pub(crate) fn execute(program: Vec<OsString>) -> ExitCode {
     let error = std::process::Command::new(name).args(arguments).exec();
     complain(&format!("{}: {error}", name.to_string_lossy()));
     ExitCode::from(127)
+}
+
+/// The runtime of a command that waits for stores, signals or clients.
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime cannot start: {error}"))
+}
+
+/// Becomes the owner of the storage directory, if there is one: files of root in
+/// it would lock the server out.
+fn follow_storage_owner(config: &Config) -> Result<(), String> {
+    let Some(root) = config.storage.root_directory() else { return Ok(()) };
+    if !root.is_dir() {
+        let shown = root.display();
+        return Err(format!("storage.filesystem.rootdirectory: {shown} is no directory"));
+    }
+    follow_owner(root)
 }
 
 /// A line for people on standard output; a closed pipe is their business.

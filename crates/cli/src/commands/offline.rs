@@ -12,13 +12,12 @@ use crate::config::Config;
 use crate::process::control;
 use crate::process::lock::StoreLock;
 use crate::process::owner;
-use crate::process::privileges::follow_owner;
 use crate::process::signals::Signals;
 use crate::terminal::Terminal;
 use crate::wire::{self, Stores, World, open_stores};
 use crate::work::{self, MAINTENANCE, Others, Work, perform};
 
-use super::settings;
+use super::{follow_storage_owner, runtime, settings};
 
 /// Removes what nothing needs.
 pub(super) fn garbage_collect(options: &GarbageCollect) -> Result<(), String> {
@@ -49,10 +48,7 @@ struct Task {
 fn run(at: &ConfigPath, task: Task, quiet: bool) -> Result<(), String> {
     let config = settings(at)?;
     let world = World::real();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime cannot start: {error}"))?;
+    let runtime = runtime()?;
     let terminal = Terminal::new(quiet, world.clock.clone());
     let result = runtime.block_on(async {
         let Some(home) = wire::home(&config) else {
@@ -140,13 +136,7 @@ pub(super) async fn interruptibly(
 
 /// The lock of the stores, under the uid of the storage directory's owner.
 fn own(config: &Config, home: &Path) -> Result<StoreLock, String> {
-    if let Some(root) = config.storage.root_directory() {
-        if !root.is_dir() {
-            let shown = root.display();
-            return Err(format!("storage.filesystem.rootdirectory: {shown} is no directory"));
-        }
-        follow_owner(root)?;
-    }
+    follow_storage_owner(config)?;
     let shown = home.display();
     let lock = StoreLock::at(home).map_err(|error| format!("{shown}: {error}"))?;
     lock.ok_or_else(|| format!("a server owns {shown} but does not answer on its control socket"))

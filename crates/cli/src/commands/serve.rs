@@ -35,7 +35,7 @@ use crate::process::{checks, control, freeze, skew};
 use crate::wire::{self, Stores, World};
 use crate::work::Backlog;
 
-use super::{configuration_with, environment};
+use super::{configuration_with, environment, runtime};
 
 use duties::duties;
 use opening::Opened;
@@ -68,10 +68,7 @@ pub(super) fn run(options: &Serve) -> Result<(), String> {
     let logging =
         logging::start(&loaded.config.log, traces.as_ref(), world.clock.clone(), &*world.random)
             .map_err(|error| format!("the log cannot start: {error}"))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime cannot start: {error}"))?;
+    let runtime = runtime()?;
     let result = runtime.block_on(serve(loaded, world));
     if let Err(error) = &result {
         tracing::error!(%error, "the server ends");

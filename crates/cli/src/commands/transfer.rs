@@ -10,21 +10,17 @@ use crate::args::Move;
 use crate::config::Config;
 use crate::moving::{self, Moving, lock};
 use crate::process::control;
-use crate::process::privileges::follow_owner;
 use crate::terminal::Terminal;
 use crate::wire::{self, World, open_stores};
 
 use super::offline::interruptibly;
-use super::settings;
+use super::{follow_storage_owner, runtime, settings};
 
 /// Moves everything from the stores of one configuration to those of another.
 pub(super) fn run(options: &Move) -> Result<(), String> {
     let config = settings(&options.at)?;
     let world = World::real();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime cannot start: {error}"))?;
+    let runtime = runtime()?;
     let terminal = Terminal::new(false, world.clock.clone());
     let to = &options.to;
     let path = to.canonicalize().map_err(|error| format!("--to: {}: {error}", to.display()))?;
@@ -58,13 +54,7 @@ async fn alone(
     moving: &Moving,
     terminal: &Terminal,
 ) -> Result<String, String> {
-    if let Some(root) = config.storage.root_directory() {
-        if !root.is_dir() {
-            let shown = root.display();
-            return Err(format!("storage.filesystem.rootdirectory: {shown} is no directory"));
-        }
-        follow_owner(root)?;
-    }
+    follow_storage_owner(config)?;
     let lock = lock(config, "it does not answer on its control socket; stop it for the move")?;
     if lock.is_none() {
         terminal.say(

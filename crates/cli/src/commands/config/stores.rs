@@ -1,15 +1,12 @@
 //! Whether the stores of the configuration are there, and what they can do.
 
-use crate::commands::say;
+use crate::commands::{runtime, say};
 use crate::config::Config;
 use crate::wire::{World, trial};
 
 /// Prints a line for each store; an error if one cannot be used.
 pub(super) fn try_out(config: &Config) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("the runtime cannot start: {error}"))?;
+    let runtime = runtime()?;
     let mut broken = Vec::new();
     for tried in runtime.block_on(trial(config, &World::real())) {
         match tried.outcome {
