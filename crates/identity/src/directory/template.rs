@@ -1,0 +1,87 @@
+//! Search filters with places for names.
+
+use ldap3::{ldap_escape, parse_filter};
+
+/// A filter in which `{user}` and `{dn}` stand for values of a login.
+#[derive(Debug, Clone)]
+pub(super) struct Template(String);
+
+impl Template {
+    /// Reads `text`, which must be a filter and hold one of `places`.
+    pub(super) fn parse(text: &str, places: &[&str]) -> Result<Self, String> {
+        if !places.iter().any(|place| text.contains(place)) {
+            return Err(format!("{text:?}: must hold {}", places.join(" or ")));
+        }
+        let template = Self(text.to_owned());
+        match parse_filter(template.fill("x", "cn=x")) {
+            Ok(_) => Ok(template),
+            Err(_) => Err(format!("{text:?}: is no search filter, such as (uid={{user}})")),
+        }
+    }
+
+    /// The filter for this name and this entry. Whatever they hold stands for
+    /// itself (RFC 4515): a name cannot close a parenthesis or be a star.
+    pub(super) fn fill(&self, user: &str, dn: &str) -> String {
+        let mut filled = String::with_capacity(self.0.len() + user.len() + dn.len());
+        let mut rest = self.0.as_str();
+        // In one pass: a name that holds `{dn}` is not filled a second time.
+        while let Some(start) = rest.find('{') {
+            let (before, place) = rest.split_at(start);
+            filled.push_str(before);
+            rest = if let Some(after) = place.strip_prefix("{user}") {
+                filled.push_str(&ldap_escape(user));
+                after
+            } else if let Some(after) = place.strip_prefix("{dn}") {
+                filled.push_str(&ldap_escape(dn));
+                after
+            } else {
+                filled.push('{');
+                place.get(1..).unwrap_or_default()
+            };
+        }
+        filled.push_str(rest);
+        filled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(template: &str, user: &str, dn: &str) -> String {
+        Template::parse(template, &["{user}", "{dn}"]).unwrap().fill(user, dn)
+    }
+
+    #[test]
+    fn names_are_only_ever_values() {
+        for (user, escaped) in [
+            ("ann", "ann"),
+            ("*", "\\2a"),
+            ("*)(uid=*", "\\2a\\29\\28uid=\\2a"),
+            ("ann)(|(uid=*", "ann\\29\\28|\\28uid=\\2a"),
+            ("a\\29", "a\\5c29"),
+            ("a\0b", "a\\00b"),
+            ("jörg", "jörg"),
+        ] {
+            let filter = filled("(&(uid={user})(objectClass=person))", user, "");
+            assert_eq!(filter, format!("(&(uid={escaped})(objectClass=person))"));
+            assert!(parse_filter(&filter).is_ok(), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_place_is_not_filled_again() {
+        assert_eq!(
+            filled("(&(m={dn})(u={user}))", "{dn}", "cn=(x)"),
+            "(&(m=cn=\\28x\\29)(u={dn}))"
+        );
+        assert_eq!(filled("(a={b{user}{)", "x", ""), "(a={bx{)");
+    }
+
+    #[test]
+    fn a_filter_without_a_place_or_without_an_end_is_refused() {
+        for text in ["(uid=ann)", "", "(uid={user}", "uid=*){user}", "({user})"] {
+            assert!(Template::parse(text, &["{user}"]).is_err(), "{text}");
+        }
+    }
+}

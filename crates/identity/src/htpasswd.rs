@@ -1,0 +1,252 @@
+//! Users in an htpasswd file.
+//!
+//! The file is read again when it changes. One bad line does not lock
+//! everybody out: it is reported once per change of the file and skipped.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use store::{Clock, Random};
+
+use crate::hashers::Hashers;
+use crate::password::{self, Verdict};
+use crate::remembered::Remembered;
+use crate::secret::Secret;
+use crate::source::{Identity, IdentitySource, SourceError};
+
+/// How often the file is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Largest file, in bytes.
+const MAX_FILE: u64 = 16 << 20;
+
+/// Users in an htpasswd file, which need not exist yet.
+pub struct HtpasswdFile {
+    name: String,
+    path: PathBuf,
+    clock: Arc<dyn Clock>,
+    hashers: Hashers,
+    remembered: Remembered<()>,
+    users: Mutex<Users>,
+}
+
+#[derive(Default)]
+struct Users {
+    lines: Arc<Lines>,
+    seen: Option<(SystemTime, u64)>,
+    looked_at: Option<Duration>,
+}
+
+/// What one version of the file says.
+#[derive(Default)]
+struct Lines {
+    hashes: HashMap<String, String>,
+    /// What an unknown user costs: as much as most of the users do.
+    dummy: String,
+}
+
+impl HtpasswdFile {
+    /// Users in the file at `path`; `name` is what the configuration calls this source.
+    pub fn new(
+        name: &str,
+        path: PathBuf,
+        clock: Arc<dyn Clock>,
+        random: &dyn Random,
+        hashers: Hashers,
+    ) -> Self {
+        let remembered = Remembered::new(clock.clone(), random);
+        let name = name.to_owned();
+        Self { name, path, clock, hashers, remembered, users: Mutex::default() }
+    }
+
+    /// The stored hashes, read again if the file has changed.
+    fn lines(&self) -> Result<Arc<Lines>, SourceError> {
+        let now = self.clock.elapsed();
+        let mut users = self.users.lock();
+        if users.looked_at.is_some_and(|at| now.saturating_sub(at) < LOOK_EVERY) {
+            return Ok(users.lines.clone());
+        }
+        let seen = stamp(&self.path).map_err(|e| self.unavailable(&e))?;
+        if users.seen != Some(seen) {
+            let bytes = std::fs::read(&self.path).map_err(|e| self.unavailable(&e))?;
+            // A line that is no text is a bad line like others.
+            users.lines = Arc::new(parse(&String::from_utf8_lossy(&bytes), &self.path));
+            users.seen = Some(seen);
+        }
+        users.looked_at = Some(now);
+        Ok(users.lines.clone())
+    }
+
+    fn unavailable(&self, error: &std::io::Error) -> SourceError {
+        SourceError::Unavailable(format!("htpasswd: {}: {error}", self.path.display()))
+    }
+
+    async fn is_right(&self, user: &str, password: &str) -> Result<bool, SourceError> {
+        let lines = self.lines()?;
+        let known = lines.hashes.get(user);
+        let hash = known.unwrap_or(&lines.dummy);
+        // The stored hash is part of the key, so changing it forgets the old password.
+        let parts = [user.as_bytes(), password.as_bytes(), hash.as_bytes()];
+        let key = self.remembered.key(&parts);
+        if known.is_some() && self.remembered.recall(&key).is_some() {
+            return Ok(true);
+        }
+        let verdict = self.hashers.verify(hash.clone(), Secret::new(password)).await?;
+        let right = known.is_some() && verdict.is_right();
+        if right {
+            self.remembered.remember(key, ());
+        }
+        Ok(right)
+    }
+}
+
+#[async_trait]
+impl IdentitySource for HtpasswdFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn verify(&self, user: &str, password: &str) -> Result<Option<Identity>, SourceError> {
+        if password.len() > password::MAX_PASSWORD || !self.is_right(user, password).await? {
+            return Ok(None);
+        }
+        Ok(Identity::checked(user, user, None, Vec::new()))
+    }
+}
+
+fn stamp(path: &Path) -> std::io::Result<(SystemTime, u64)> {
+    let metadata = std::fs::metadata(path)?;
+    if metadata.len() > MAX_FILE {
+        return Err(std::io::Error::other(format!("larger than {MAX_FILE} bytes")));
+    }
+    Ok((metadata.modified()?, metadata.len()))
+}
+
+/// `user:hash` lines; comments and empty lines are skipped, bad ones reported.
+fn parse(text: &str, path: &Path) -> Lines {
+    let mut hashes = HashMap::new();
+    let file = path.display();
+    for (index, line) in text.lines().enumerate() {
+        let (line, number) = (line.trim(), index + 1);
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let Some((user, hash)) = line.split_once(':').filter(|(user, _)| !user.is_empty()) else {
+            tracing::warn!(%file, line = number, "htpasswd: no `user:hash`; the line is skipped");
+            continue;
+        };
+        match password::problem(hash) {
+            None => {
+                hashes.insert(user.to_owned(), hash.to_owned());
+            }
+            Some(Verdict::Unsupported(why) | Verdict::Unusable(why)) => {
+                tracing::warn!(%file, line = number, user, "htpasswd: the user cannot sign in: {why}");
+            }
+            Some(Verdict::Right | Verdict::Wrong) => {}
+        }
+    }
+    let dummy = password::dummy(most_common(&hashes));
+    Lines { hashes, dummy }
+}
+
+/// A hash whose kind and cost most of the users have.
+fn most_common(hashes: &HashMap<String, String>) -> &str {
+    let mut counts: HashMap<String, (usize, &str)> = HashMap::new();
+    for hash in hashes.values() {
+        counts.entry(password::dummy(hash)).or_insert((0, hash)).0 += 1;
+    }
+    // Among equals the order must not depend on chance.
+    let most = counts.iter().max_by_key(|(dummy, (count, _))| (*count, *dummy));
+    most.map_or("", |(_, (_, hash))| hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestClock;
+    use store::OsRandom;
+
+    struct Fixture {
+        _dir: tempfile::TempDir,
+        path: PathBuf,
+        clock: TestClock,
+        file: HtpasswdFile,
+    }
+
+    fn fixture(lines: &str) -> Fixture {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("htpasswd");
+        std::fs::write(&path, lines).unwrap();
+        let clock = TestClock::new();
+        let file = HtpasswdFile::new(
+            "file",
+            path.clone(),
+            Arc::new(clock.clone()),
+            &OsRandom,
+            Hashers::default(),
+        );
+        Fixture { _dir: dir, path, clock, file }
+    }
+
+    fn line(user: &str, password: &str) -> String {
+        format!("{user}:{}\n", bcrypt::hash(password, 4).unwrap())
+    }
+
+    impl Fixture {
+        async fn lets_in(&self, user: &str, password: &str) -> bool {
+            self.file.verify(user, password).await.unwrap().is_some()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_right_password_signs_in_and_others_do_not() {
+        let fixture = fixture(&line("ann", "secret"));
+        let identity = fixture.file.verify("ann", "secret").await.unwrap().unwrap();
+        assert_eq!((identity.name.as_str(), identity.groups.len()), ("ann", 0));
+        for (user, password) in [("ann", "wrong"), ("bob", "secret"), ("", ""), ("ann", "")] {
+            assert!(!fixture.lets_in(user, password).await, "{user}:{password}");
+        }
+        assert!(!fixture.lets_in("ann", &"x".repeat(2_000)).await);
+    }
+
+    #[tokio::test]
+    async fn a_bad_line_locks_out_nobody_else() {
+        let fixture = fixture(&format!("nonsense\n:x\nold:$apr1$x\n#c\n{}", line("ann", "secret")));
+        assert!(fixture.lets_in("ann", "secret").await);
+        assert!(!fixture.lets_in("old", "secret").await);
+    }
+
+    #[tokio::test]
+    async fn a_changed_file_is_read_within_a_second() {
+        let fixture = fixture(&line("ann", "old"));
+        assert!(fixture.lets_in("ann", "old").await);
+        std::fs::write(&fixture.path, format!("{}{}", line("ann", "new!"), line("bob", "b")))
+            .unwrap();
+        assert!(fixture.lets_in("ann", "old").await, "not looked at yet");
+        fixture.clock.pass(LOOK_EVERY);
+        assert!(!fixture.lets_in("ann", "old").await, "the remembered password is void");
+        assert!(fixture.lets_in("ann", "new!").await);
+        assert!(fixture.lets_in("bob", "b").await);
+    }
+
+    #[tokio::test]
+    async fn a_missing_file_is_not_a_wrong_password() {
+        let fixture = fixture("");
+        std::fs::remove_file(&fixture.path).unwrap();
+        let result = fixture.file.verify("ann", "secret").await;
+        assert!(matches!(result, Err(SourceError::Unavailable(_))));
+    }
+
+    #[test]
+    fn unknown_users_cost_what_most_users_cost() {
+        let text = format!("{}a:{}\nb:{}\n", line("ann", "x"), SHA, SHA);
+        let lines = parse(&text, Path::new("f"));
+        assert!(lines.dummy.starts_with("$5$rounds=5000$"), "{}", lines.dummy);
+        assert!(parse("", Path::new("f")).dummy.starts_with("$argon2id$"));
+    }
+
+    const SHA: &str = "$5$abcdefgh$gruCpC7VkOTspMQTTSAR8mtlO9Upms.fwqE5y16JVM.";
+}
