@@ -6,6 +6,7 @@
 //! says and nothing else: no repository, no manifest, no decision about what
 //! may be removed.
 
+mod cached;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod files;
@@ -14,12 +15,13 @@ mod objects;
 #[cfg(test)]
 mod tests;
 
+pub use cached::{CacheFigures, CacheSettings, Cached, Opened, Origin};
 pub use files::{DirectIo, Files, FilesOptions};
 pub use measured::{Listener, Measured};
 #[cfg(any(test, feature = "conformance"))]
 pub use objects::Memory;
 pub use objects::{
-    AzureCredentials, AzureSettings, Bucket, BucketSettings, Call, Calls, GcsCredentials,
-    GcsSettings, ObjectBlobs, ObjectBlobsOptions, Probe, RedirectRule, RedirectSettings,
-    S3Credentials, S3Settings, Secret, Through,
+    AmazonClients, AzureCredentials, AzureSettings, Bucket, BucketSettings, Call, Calls,
+    CloudFront, CloudFrontSettings, GcsCredentials, GcsSettings, ObjectBlobs, ObjectBlobsOptions,
+    Probe, RedirectRule, RedirectSettings, S3Credentials, S3Settings, Secret, Through,
 };

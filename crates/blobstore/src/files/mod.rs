@@ -7,6 +7,7 @@
 
 mod block;
 mod buffer;
+mod chunks;
 mod direct;
 mod directory;
 mod failure;
@@ -40,6 +41,7 @@ use lease::Leases;
 use place::Places;
 use stage::FileStage;
 
+pub(crate) use chunks::{Chunks, read_cached};
 pub use options::{DirectIo, FilesOptions};
 
 /// Keeps blobs as files below a root directory.

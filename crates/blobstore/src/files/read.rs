@@ -2,7 +2,7 @@
 //! the disk on a blocking one.
 
 use std::fs::File;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,19 +11,15 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use oci::ByteRange;
-use rustix::io::ReadWriteFlags;
 use store::{BlobKey, ByteStream, StoreError};
 use tokio::task::JoinHandle;
 
+use super::chunks::{Chunks, read_cached};
 use super::failure::{While, sorted};
 use super::layout::Layout;
 
 /// Most bytes in one chunk.
 const CHUNK: usize = 256 << 10;
-
-/// Chunks that one stream keeps for use again: two that wait behind the one
-/// that is being sent, and the next.
-const KEPT: usize = 4;
 
 /// Opens a blob. One that is missing or too short for the range is damage:
 /// the metadata said that it is there.
@@ -45,8 +41,14 @@ pub(super) fn open(
         return Err(too_short(key, length, end));
     }
     let file = Arc::new(file);
-    let stream =
-        Reading { file, key: key.clone(), next: range.start, end, kept: Vec::new(), cold: None };
+    let stream = Reading {
+        file,
+        key: key.clone(),
+        next: range.start,
+        end,
+        chunks: Chunks::default(),
+        cold: None,
+    };
     Ok(Box::pin(stream))
 }
 
@@ -79,19 +81,9 @@ struct Reading {
     key: BlobKey,
     next: u64,
     end: u64,
-    /// Chunks that were handed out; free again when nobody else holds them.
-    kept: Vec<Arc<Vec<u8>>>,
+    chunks: Chunks,
     /// A read that had to go to the disk.
     cold: Option<JoinHandle<(Vec<u8>, io::Result<usize>)>>,
-}
-
-/// A chunk as the one who sends it sees it.
-struct Lent(Arc<Vec<u8>>);
-
-impl AsRef<[u8]> for Lent {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
 }
 
 impl Stream for Reading {
@@ -114,7 +106,7 @@ impl Reading {
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, StoreError>> {
         if self.cold.is_none() {
             let size = wanted(self.next, self.end);
-            let mut chunk = self.chunk(size);
+            let mut chunk = self.chunks.take(size);
             match read_cached(&self.file, chunk.get_mut(..size).unwrap_or_default(), self.next) {
                 Some(count) => return Poll::Ready(self.hand_out(chunk, count)),
                 None => self.cold = Some(self.read_cold(chunk, size)),
@@ -130,25 +122,12 @@ impl Reading {
         })
     }
 
-    /// A chunk of at least `size` bytes that nobody reads any more, or a new one.
-    fn chunk(&mut self, size: usize) -> Vec<u8> {
-        // The newest that is free: its bytes are the likeliest to lie in the cache of the processor.
-        let free = self.kept.iter().rposition(|kept| Arc::strong_count(kept) == 1);
-        let kept = free.map(|index| self.kept.remove(index)).and_then(Arc::into_inner);
-        kept.filter(|chunk| chunk.len() >= size).unwrap_or_else(|| vec![0; size])
-    }
-
     fn hand_out(&mut self, chunk: Vec<u8>, count: usize) -> Result<Bytes, StoreError> {
         if count == 0 {
             return Err(too_short(&self.key, self.next, self.end));
         }
         self.next += count as u64;
-        let chunk = Arc::new(chunk);
-        if self.kept.len() == KEPT {
-            self.kept.swap_remove(0);
-        }
-        self.kept.push(Arc::clone(&chunk));
-        Ok(Bytes::from_owner(Lent(chunk)).slice(..count))
+        Ok(self.chunks.lend(chunk, 0..count))
     }
 
     fn read_cold(
@@ -163,10 +142,4 @@ impl Reading {
             (chunk, count)
         })
     }
-}
-
-/// Reads what the page cache holds; `None` if the disk must be asked, or if
-/// there was an error that the disk will repeat.
-fn read_cached(file: &File, part: &mut [u8], at: u64) -> Option<usize> {
-    rustix::io::preadv2(file, &mut [IoSliceMut::new(part)], at, ReadWriteFlags::NOWAIT).ok()
 }

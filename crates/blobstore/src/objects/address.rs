@@ -9,6 +9,7 @@ use object_store::signer::Method;
 use store::{AddressRequest, StoreError};
 
 use super::bucket::Bucket;
+use super::cloudfront::CloudFront;
 
 /// Who is sent to the store.
 #[derive(Clone, Default)]
@@ -36,12 +37,13 @@ impl fmt::Debug for RedirectRule {
     }
 }
 
-/// The original's storage middleware that changes addresses. Its `cloudfront`
-/// is not among it: that signs with RSA and SHA-1.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The original's storage middleware that changes addresses.
+#[derive(Debug, Clone)]
 pub enum Through {
     /// `redirect`: the blob's place in the tree below `baseurl`, unsigned.
     Base(String),
+    /// `cloudfront`: signed for the CDN, save for clients that are closer to the bucket.
+    CloudFront(Arc<CloudFront>),
     /// `rewrite`: parts of the signed address are replaced.
     Rewrite {
         /// `scheme`; empty leaves it.
@@ -75,6 +77,7 @@ impl RedirectSettings {
         match &self.rule {
             RedirectRule::ByEndpoint => match &self.through {
                 Some(Through::Base(url)) => super::connect::is_public(url),
+                Some(Through::CloudFront(cdn)) => super::connect::is_public(cdn.base_url()),
                 Some(Through::Rewrite { host, .. }) if !host.is_empty() => {
                     super::connect::is_public(host)
                 }
@@ -97,8 +100,15 @@ pub(super) async fn of(
     if !settings.applies(bucket, request.client) {
         return Ok(None);
     }
-    if let Some(Through::Base(base)) = &settings.through {
-        return Ok(Some(format!("{}/{key}", base.trim_end_matches('/'))));
+    match &settings.through {
+        Some(Through::Base(base)) => {
+            return Ok(Some(format!("{}/{key}", base.trim_end_matches('/'))));
+        }
+        Some(Through::CloudFront(cdn)) if !cdn.is_direct(request.client) => {
+            let object = format!("{}{key}", bucket.clients().root);
+            return cdn.address(&object).map(Some);
+        }
+        _ => {}
     }
     let method = if request.head { Method::HEAD } else { Method::GET };
     let Some(url) = bucket.signed(key, method, settings.lifetime).await? else { return Ok(None) };

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use moka::sync::Cache;
 use object_store::PutPayload;
-use oci::{ByteRange, Hasher};
+use oci::{ByteRange, Digest, Hasher};
 use store::{
     AddressRequest, BlobKey, BlobSlot, BlobStore, ByteStream, Checkpoint, Random, StagedBlob,
     StagingId, StagingRecord, StoreError, StoredRecord,
@@ -19,6 +20,10 @@ use super::failure::Trouble;
 use super::read::Reading;
 use super::upload::{Budget, ObjectStage, Remains};
 use super::{layout, left};
+use crate::cached::{Opened, Origin};
+
+/// Published digests that are remembered, some 200 bytes each.
+const PUBLISHED: u64 = 16_384;
 
 /// How blobs are moved.
 #[derive(Debug, Clone)]
@@ -64,6 +69,8 @@ pub(super) struct Shared {
     pub in_flight: usize,
     pub sign_of_life: Duration,
     pub remains: Remains,
+    /// Digests of blobs that this process has published under keys that do not tell them.
+    pub published: Cache<String, Digest>,
 }
 
 impl fmt::Debug for ObjectBlobs {
@@ -88,6 +95,7 @@ impl ObjectBlobs {
             in_flight: options.in_flight.max(1),
             sign_of_life: options.sign_of_life.max(Duration::from_millis(1)),
             remains: Remains::default(),
+            published: Cache::new(PUBLISHED),
         };
         Arc::new(Self { shared: Arc::new(shared), redirect: options.redirect })
     }
@@ -114,6 +122,31 @@ impl Shared {
         let key = layout::tree(&slot.sha256, Some(&unique));
         self.bucket.write(&key, content, false).await?;
         Ok(key)
+    }
+}
+
+impl ObjectBlobs {
+    async fn begin(&self, key: &BlobKey, range: ByteRange) -> Result<Reading, StoreError> {
+        let end = range.end_inclusive.saturating_add(1);
+        let mut reading = Reading::new(&self.shared, layout::object(key)?, range.start..end);
+        reading.begin().await?;
+        Ok(reading)
+    }
+}
+
+#[async_trait]
+impl Origin for ObjectBlobs {
+    fn place(&self) -> String {
+        let bucket = &self.shared.bucket;
+        format!("{}/{}", bucket.name(), bucket.clients().root)
+    }
+
+    async fn open(&self, key: &BlobKey, range: ByteRange) -> Result<Opened, StoreError> {
+        let reading = self.begin(key, range).await?;
+        let told = layout::named(key.as_str()).and_then(|named| named.sha256);
+        let sha256 = told.or_else(|| self.shared.published.get(key.as_str()));
+        // Zero is the size of nothing that has a range.
+        Ok(Opened { size: reading.size().unwrap_or(0), sha256, bytes: reading.into_stream() })
     }
 }
 
@@ -154,10 +187,7 @@ impl BlobStore for ObjectBlobs {
     }
 
     async fn read(&self, key: &BlobKey, range: ByteRange) -> Result<ByteStream, StoreError> {
-        let end = range.end_inclusive.saturating_add(1);
-        let mut reading = Reading::new(&self.shared, layout::object(key)?, range.start..end);
-        reading.begin().await?;
-        Ok(reading.into_stream())
+        Ok(self.begin(key, range).await?.into_stream())
     }
 
     async fn address(

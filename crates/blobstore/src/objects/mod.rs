@@ -3,13 +3,14 @@
 //!
 //! [`Bucket`] makes every call; [`ObjectBlobs`] is the blob store over it. The
 //! library behind both knows S3, Google Cloud Storage and Azure; nothing of it
-//! shows outside of this folder. A store that keeps hot blobs on a local disk
-//! would be one more [`store::BlobStore`] around [`ObjectBlobs`].
+//! shows outside of this folder. Hot blobs may be kept on a local disk before it:
+//! [`Cached`](crate::Cached).
 
 mod address;
 mod blobs;
 mod bucket;
 mod calls;
+mod cloudfront;
 mod connect;
 mod copy;
 mod failure;
@@ -30,6 +31,7 @@ pub use address::{RedirectRule, RedirectSettings, Through};
 pub use blobs::{ObjectBlobs, ObjectBlobsOptions};
 pub use bucket::Bucket;
 pub use calls::{Call, Calls};
+pub use cloudfront::{AmazonClients, CloudFront, CloudFrontSettings};
 #[cfg(any(test, feature = "conformance"))]
 pub use memory::Memory;
 pub use probe::Probe;

@@ -8,8 +8,10 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use store::{ByteStream, StoreError};
+use tokio::time::Instant;
 
 use super::blobs::Shared;
+use super::bucket::STALL;
 use super::failure::Trouble;
 
 /// How often in a row it may break off without a byte having come.
@@ -23,6 +25,8 @@ pub(super) struct Reading {
     shared: Arc<Shared>,
     key: String,
     left: Range<u64>,
+    /// Bytes of the whole object, once the store has told.
+    size: Option<u64>,
     body: Option<BoxStream<'static, object_store::Result<Bytes>>>,
     failures: u32,
 }
@@ -31,14 +35,18 @@ impl Reading {
     /// Nothing is asked of the store before the first piece is.
     pub(super) fn new(shared: &Arc<Shared>, key: &str, range: Range<u64>) -> Self {
         let (shared, key) = (Arc::clone(shared), key.to_owned());
-        Self { shared, key, left: range, body: None, failures: 0 }
+        Self { shared, key, left: range, size: None, body: None, failures: 0 }
     }
 
-    /// Asks the store, so that what is not there shows before the first byte.
+    /// Asks the store, so that what is not there shows before the first byte. One that breaks off
+    /// is asked again, one that takes the request and says nothing is not: whoever waits has waited
+    /// long enough.
     pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
         loop {
+            let asked = Instant::now();
             let error = match self.shared.bucket.open(&self.key, Some(self.left.clone())).await {
                 Ok(found) if found.range == self.left => {
+                    self.size = Some(found.meta.size);
                     self.body = Some(found.into_stream());
                     return Ok(());
                 }
@@ -50,6 +58,9 @@ impl Reading {
                 Err(trouble) => StoreError::from(trouble),
             };
             if let StoreError::Busy(_) = error {
+                if asked.elapsed() >= STALL {
+                    return Err(error);
+                }
                 self.pause(error).await?;
                 continue;
             }
@@ -59,6 +70,11 @@ impl Reading {
                 _ => error,
             });
         }
+    }
+
+    /// Bytes of the whole object; `None` before [`Reading::begin`].
+    pub(super) fn size(&self) -> Option<u64> {
+        self.size
     }
 
     fn too_short(&self, size: u64) -> StoreError {

@@ -3,6 +3,7 @@
 //! Buckets: calls per blob, and the suite in memory and against real servers.
 
 mod buckets;
+mod cached;
 mod disk;
 mod tree;
 

@@ -1,6 +1,8 @@
-//! `middleware`: what stands between the registry and its storage. Of the original's three for storage
-//! two are known here, which change the address that clients are sent to for a blob; `registry` and
-//! `repository` have none in the original either.
+//! `middleware`: what stands between the registry and its storage. The original's three for storage
+//! change the address that clients are sent to for a blob; `registry` and `repository` have none in
+//! the original either.
+
+pub(crate) mod cloudfront;
 
 use serde::Serialize;
 
@@ -8,6 +10,8 @@ use super::address::Address;
 use super::problem::{Problems, shorten};
 use super::schema::{Key, Kind};
 use super::section::Section;
+
+use cloudfront::CloudFront;
 
 const OTHERS: Kind = Kind::List(&Kind::Fields(&[
     Key::new("name", Kind::Text),
@@ -30,7 +34,7 @@ const OPTIONS: &[Key] = &[
     Key::new("privatekey", Kind::Text),
     Key::new("keypairid", Kind::Text),
     Key::new("duration", Kind::Time),
-    Key::new("ipfilteredby", Kind::Text),
+    Key::new("ipfilteredby", Kind::Choice(&["none", "aws", "awsregion"])),
     Key::new("awsregion", Kind::Text),
     Key::new("updatefrequency", Kind::Time),
     Key::new("updatefrenquency", Kind::Time),
@@ -57,6 +61,8 @@ pub(crate) enum StorageMiddleware {
         #[serde(rename = "baseurl")]
         base_url: String,
     },
+    /// The address is one at Amazon's CDN, signed for it.
+    CloudFront(CloudFront),
     /// Parts of the address are replaced.
     Rewrite {
         /// `http` or `https`.
@@ -81,14 +87,15 @@ pub(super) fn read(root: &Section<'_>, problems: &mut Problems<'_>) -> Middlewar
         }
     }
     let mut storage = Vec::new();
-    let files = root.section("storage").has("filesystem");
+    let driver = root.section("storage");
+    let files = driver.has("filesystem");
     for (n, item) in live(&middleware, "storage").iter().enumerate() {
         if n > 0 {
             item.error(problems, "", "is a second one; they cannot be combined", "keep one");
         }
         let options = item.section("options");
         match item.text("name").as_deref() {
-            Some(name @ ("redirect" | "rewrite")) if files => {
+            Some(name @ ("cloudfront" | "redirect" | "rewrite")) if files => {
                 let text = format!(
                     "{name:?} has no address to change: clients get files of storage.filesystem \
                      from Berth alone"
@@ -97,11 +104,16 @@ pub(super) fn read(root: &Section<'_>, problems: &mut Problems<'_>) -> Middlewar
             }
             Some("redirect") => storage.extend(redirect(&options, problems)),
             Some("rewrite") => storage.extend(rewrite(&options, problems)),
-            Some("cloudfront") => {
-                let way_out = "take it out; the store's own signed addresses do without it";
-                unknown(item, way_out, problems);
+            // The original warns at every request and sends clients to the bucket.
+            Some("cloudfront") if driver.has("gcs") || driver.has("azure") => {
+                let text = "\"cloudfront\" is for buckets of storage.s3";
+                item.error(problems, "", text, "take it out, or write redirect or rewrite");
             }
-            _ => unknown(item, "known are redirect and rewrite", problems),
+            Some("cloudfront") => {
+                let read = cloudfront::read(&options, problems);
+                storage.extend(read.map(StorageMiddleware::CloudFront));
+            }
+            _ => unknown(item, "known are cloudfront, redirect and rewrite", problems),
         }
     }
     Middleware { storage }

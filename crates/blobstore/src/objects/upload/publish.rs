@@ -31,6 +31,7 @@ impl ObjectStage {
         self.retire(marker.into_iter().chain(pieces));
         let retired = std::mem::take(&mut self.retired).into_iter().map(|(_, key)| key);
         self.shared.remains.note(&self.id, retired.collect());
+        self.shared.published.insert(key.clone(), slot.sha256);
         Ok(key)
     }
 

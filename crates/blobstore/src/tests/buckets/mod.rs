@@ -1,6 +1,7 @@
 //! Buckets in memory, as several replicas share one.
 
 mod calls;
+mod cdn;
 mod faults;
 mod litter;
 mod nowhere;
@@ -61,4 +62,9 @@ async fn a_probe_finds_out_what_a_store_can_do() {
     let memory = Memory::that_mixes_parts();
     let mixing = Bucket::in_memory(&memory, MIB).probe(&OsRandom).await.unwrap();
     assert!(!mixing.tells_parts);
+}
+
+/// The bucket that the environment names.
+pub(super) fn s3() -> crate::BucketSettings {
+    crate::BucketSettings::S3(servers::s3())
 }
