@@ -13,15 +13,20 @@ use std::sync::Arc;
 
 use crate::MetadataStore;
 
+mod accounts;
+mod audit;
 mod blobs;
 mod counters;
 mod fixture;
+mod grants;
 mod imports;
 mod leases;
 mod lists;
 mod liveness;
 mod manifests;
+mod moves;
 mod settings;
+mod tokens;
 mod uploads;
 mod walks;
 
@@ -57,6 +62,7 @@ pub async fn all<S: MetadataStore>(fresh: impl AsyncFn() -> Arc<S>) {
             a_manifest_is_found_by_either_digest,
             a_tag_pushed_by_sha512_resolves_to_it,
             presence_tells_blobs_from_manifests_in_order,
+            the_rule_hears_which_tags_point_elsewhere,
             a_sha512_reference_counts_as_the_aliased_blob,
             a_refused_manifest_changes_nothing,
             the_last_media_type_wins,
@@ -82,6 +88,7 @@ pub async fn all<S: MetadataStore>(fresh: impl AsyncFn() -> Arc<S>) {
             an_ended_upload_is_never_written_over,
             stale_uploads_come_oldest_first,
             a_removed_upload_is_gone,
+            an_upload_that_went_on_since_it_was_listed_stays,
         }
         settings {
             a_setting_is_kept_and_replaced,
@@ -108,6 +115,8 @@ pub async fn all<S: MetadataStore>(fresh: impl AsyncFn() -> Arc<S>) {
         walks {
             a_walk_visits_everything_in_order,
             a_walk_of_an_unknown_repository_is_empty,
+            the_history_of_tags_is_told_in_order_and_kept_when_they_are_gone,
+            history_made_elsewhere_takes_the_place_of_an_end,
         }
         liveness {
             a_link_is_stale_when_no_manifest_needs_it,
@@ -123,6 +132,67 @@ pub async fn all<S: MetadataStore>(fresh: impl AsyncFn() -> Arc<S>) {
             a_lease_runs_out,
             only_the_holder_gives_a_lease_back,
             the_store_tells_a_time_that_goes_on,
+        }
+        accounts {
+            an_account_is_read_back_as_it_was_made,
+            a_number_is_never_given_twice,
+            what_is_there_is_not_made_again,
+            what_is_not_there_is_named,
+            every_change_of_an_account_is_kept,
+            groups_are_replaced_as_a_whole,
+            accounts_come_in_pages_in_byte_order,
+            a_page_of_accounts_has_at_most_a_thousand,
+            names_are_found_exactly,
+            a_team_knows_its_members,
+            of_two_writers_of_one_name_one_wins,
+        }
+        tokens {
+            a_token_is_found_by_its_hash_with_its_account,
+            a_token_goes_only_by_its_owner,
+            the_last_use_of_a_token_is_kept,
+            ended_tokens_are_removed_oldest_first,
+        }
+        grants {
+            an_empty_store_has_an_empty_policy,
+            a_policy_is_whole_and_in_order,
+            a_grant_needs_its_subject_and_its_named_role,
+            only_the_very_grant_is_revoked,
+            a_role_in_use_stays,
+            a_visibility_is_taken_away_once,
+            a_removed_account_takes_everything_along,
+            a_removed_team_takes_its_grants_along,
+            the_rule_sees_how_it_would_be,
+            of_two_who_take_the_last_admin_away_one_is_refused,
+            a_refused_change_leaves_nothing,
+            each_change_raises_the_version_by_one,
+            a_change_writes_its_lines_without_a_seal,
+            whoever_waits_is_woken_by_a_change,
+        }
+        audit {
+            a_line_is_read_back_as_it_was_written,
+            the_log_is_read_from_either_end_in_pages,
+            a_page_of_the_log_has_at_most_a_thousand_lines,
+            all_that_a_filter_names_must_match,
+            a_target_is_found_with_what_is_below_it,
+            texts_of_a_filter_mean_themselves,
+            the_oldest_lines_are_sealed_first,
+            a_line_must_settle_before_it_is_sealed,
+            the_second_of_two_sealers_loses,
+            a_seal_is_never_written_over,
+            the_log_shrinks_at_its_beginning_by_age,
+            the_log_shrinks_at_its_beginning_by_count,
+        }
+        moves {
+            what_is_restored_is_read_back_as_it_was,
+            accounts_and_tokens_are_walked_by_number,
+            a_restored_row_takes_the_place_of_what_was_there,
+            what_is_gone_elsewhere_goes,
+            a_name_and_a_token_are_free_for_another_number,
+            of_rows_that_cannot_be_written_none_is,
+            numbers_go_on_above_those_of_another_store,
+            a_log_is_restored_with_numbers_and_seals,
+            a_long_end_of_the_log_goes_in_steps,
+            accounts_that_are_held_do_not_change,
         }
     }
 }

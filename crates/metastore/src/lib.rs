@@ -3,7 +3,12 @@
 //! They hold SQL and nothing else: rules come in with each call, are asked inside
 //! its transaction, and only their plans are applied here.
 
+mod access;
+mod audit_prune;
+mod audit_query;
+mod freeze;
 mod hash_states;
+mod hold;
 mod metadata;
 mod postgres;
 mod sqlite;
@@ -12,9 +17,11 @@ mod upload_columns;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 
+pub use freeze::{ContentFreeze, Frozen};
 pub use metadata::{MetadataFigures, MetadataStore, PoolFigures};
 pub use postgres::{
-    Host, InvalidUrl, Postgres, PostgresLook, PostgresOptions, RootCertificates, TlsMode,
+    ClientCertificate, Host, InvalidUrl, Postgres, PostgresLook, PostgresOptions, RootCertificates,
+    TlsMode,
 };
 pub use sqlite::{OpenOptions, Sqlite, WriterStats};
 

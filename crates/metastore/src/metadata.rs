@@ -3,11 +3,11 @@
 
 use async_trait::async_trait;
 use store::{
-    ContentStore, CounterStore, ImportStore, LeaseStore, LivenessStore, SettingsStore, UploadStore,
-    WalkStore,
+    AccountStore, AccountWalk, AuditStore, ContentStore, CounterStore, HistoryStore, ImportStore,
+    LeaseStore, LivenessStore, SettingsStore, UploadStore, WalkStore,
 };
 
-use crate::WriterStats;
+use crate::{ContentFreeze, WriterStats};
 
 /// Everything that one metadata adapter implements. An `Arc<dyn MetadataStore>`
 /// may stand wherever one of the duties is asked for.
@@ -21,6 +21,10 @@ pub trait MetadataStore:
     + LivenessStore
     + CounterStore
     + LeaseStore
+    + HistoryStore
+    + AccountStore
+    + AuditStore
+    + AccountWalk
 {
     /// Finishes what was begun and closes every connection. Later calls of the
     /// store answer `Busy`; closing again does nothing.
@@ -29,8 +33,20 @@ pub trait MetadataStore:
     /// What keeps the rows: `sqlite` or `postgres`.
     fn engine(&self) -> &'static str;
 
+    /// Stops the writes of all processes; `None` where one process owns the store.
+    fn freezing(&self) -> Option<&dyn ContentFreeze> {
+        None
+    }
+
     /// What the store has done and what it is doing, for metrics.
     fn figures(&self) -> MetadataFigures;
+
+    /// Waits until accounts or grants were changed after the call began, here
+    /// or by another process on the same server; at most 30 s. May return
+    /// without a change: [`AccountStore::access_version`] tells. What changed
+    /// between a look at that and this call is not waited for, so whoever must
+    /// know it sooner looks again once this has begun.
+    async fn access_changed(&self);
 }
 
 /// Figures of a store, as far as its engine has them.

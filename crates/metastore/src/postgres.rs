@@ -12,14 +12,22 @@ use async_trait::async_trait;
 use store::{StoreError, WriteError};
 use tokio_postgres::Row;
 
+mod account;
+mod account_walk;
 mod args;
+mod audit;
+mod certificate;
+mod change;
 mod connect;
 mod content;
 mod counter;
 mod failure;
+mod freeze;
+mod history;
 mod import;
 mod lease;
 mod limits;
+mod listen;
 mod liveness;
 mod look;
 mod manifest;
@@ -27,6 +35,7 @@ mod migrate;
 mod mount;
 mod options;
 mod pool;
+mod pooler;
 mod presence;
 mod publish;
 mod repository;
@@ -46,14 +55,16 @@ mod tests;
 
 use args::Arg;
 use failure::Failure;
+use listen::Listener;
 use pool::Shared;
 use transaction::{Strength, Work};
 
 pub use look::PostgresLook;
-pub use options::{Host, PostgresOptions, RootCertificates, TlsMode};
+pub use options::{ClientCertificate, Host, PostgresOptions, RootCertificates, TlsMode};
 pub use url::InvalidUrl;
 
-use crate::{MetadataFigures, MetadataStore, plain};
+use crate::hold::Hold;
+use crate::{ContentFreeze, MetadataFigures, MetadataStore, plain};
 
 /// Most entries of one page; larger limits mean this.
 const PAGE: usize = 2000;
@@ -61,6 +72,8 @@ const PAGE: usize = 2000;
 /// Metadata on a PostgreSQL server.
 pub struct Postgres {
     shared: Arc<Shared>,
+    listener: Listener,
+    hold: Hold,
 }
 
 impl Postgres {
@@ -68,14 +81,18 @@ impl Postgres {
     ///
     /// # Errors
     /// `Busy` if the server is out of reach or a standby. Otherwise credentials
-    /// or certificates that do not fit, a server before version 13, a database
-    /// that is not encoded as UTF-8, that holds something else or that needs a
-    /// newer program.
+    /// or certificates that do not fit, a server before version 13, a proxy
+    /// before it that loses prepared statements, a database that is not encoded
+    /// as UTF-8, that holds something else or that needs a newer program.
     pub async fn open(options: PostgresOptions) -> Result<Arc<Self>, StoreError> {
+        if options.prepared {
+            pooler::refuse(&options).await.map_err(Failure::into_store)?;
+        }
         let pool = connect::pool(&options)?;
         let shared = Arc::new(Shared::new(pool, options.prepared, Arc::clone(&options.random)));
         migrate::run(&shared).await.map_err(Failure::into_store)?;
-        Ok(Arc::new(Self { shared }))
+        let listener = Listener::new(&options)?;
+        Ok(Arc::new(Self { shared, listener, hold: Hold::default() }))
     }
 
     /// All rows of one query, read. The statement bounds them.
@@ -137,6 +154,7 @@ impl Postgres {
 #[async_trait]
 impl MetadataStore for Postgres {
     async fn close(&self) {
+        self.listener.close();
         self.shared.close().await;
     }
 
@@ -144,8 +162,16 @@ impl MetadataStore for Postgres {
         "postgres"
     }
 
+    fn freezing(&self) -> Option<&dyn ContentFreeze> {
+        Some(self)
+    }
+
     fn figures(&self) -> MetadataFigures {
         MetadataFigures { writer: None, pool: Some(self.shared.figures()) }
+    }
+
+    async fn access_changed(&self) {
+        self.listener.wait().await;
     }
 }
 

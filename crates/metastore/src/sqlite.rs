@@ -10,13 +10,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::Connection;
 use store::{StoreError, WriteError};
+use tokio::sync::Notify;
 
+mod account;
+mod account_walk;
+mod audit;
 mod batch;
+mod change;
 mod connection;
 mod content;
 mod counter;
 mod failure;
 mod file_system;
+mod history;
 mod import;
 mod lease;
 mod liveness;
@@ -45,7 +51,8 @@ use queue::{Lane, Strength};
 use readers::Readers;
 use writer::Writer;
 
-use crate::{MetadataFigures, MetadataStore, plain};
+use crate::hold::Hold;
+use crate::{MetadataFigures, MetadataStore, access, plain};
 
 pub use writer::WriterStats;
 
@@ -68,6 +75,9 @@ pub struct OpenOptions {
 pub struct Sqlite {
     readers: Arc<Readers>,
     writer: Arc<Writer>,
+    /// Told of each change of accounts and grants.
+    access: Notify,
+    hold: Hold,
 }
 
 impl Sqlite {
@@ -82,7 +92,7 @@ impl Sqlite {
         migrate::run(&mut connection).map_err(Failure::into_store)?;
         let readers = Arc::new(Readers::new(location.clone()));
         let writer = Arc::new(Writer::start(location, connection, Arc::clone(&readers))?);
-        Ok(Arc::new(Self { readers, writer }))
+        Ok(Arc::new(Self { readers, writer, access: Notify::new(), hold: Hold::default() }))
     }
 
     /// Commits what waits, moves the write-ahead log into the file and closes
@@ -170,6 +180,11 @@ impl MetadataStore for Sqlite {
 
     fn figures(&self) -> MetadataFigures {
         MetadataFigures { writer: Some(self.stats()), pool: None }
+    }
+
+    async fn access_changed(&self) {
+        // Nobody else writes the file, so nobody else need be heard.
+        drop(tokio::time::timeout(access::WAIT, self.access.notified()).await);
     }
 }
 

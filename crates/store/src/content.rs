@@ -167,6 +167,8 @@ pub struct PutManifest {
     pub tags: Vec<Tag>,
     /// What the tags resolve to: the sha512 if it was pushed by that.
     pub tag_digest: Digest,
+    /// Whether the rule wants to know which of the tags point elsewhere.
+    pub asks_taken: bool,
     /// Who pushed, for the tag's history; `None` for anonymous.
     pub actor: Option<String>,
     /// Now.
@@ -191,6 +193,9 @@ pub struct Presence {
 pub struct PutManifestFacts {
     /// One per reference, in the manifest's order.
     pub presence: Vec<Presence>,
+    /// Those of the tags that point elsewhere now, if they were asked for. A
+    /// tag that comes to point elsewhere before the commit runs the rule again.
+    pub taken: Vec<Tag>,
 }
 
 /// What a deletion took along.

@@ -9,12 +9,16 @@
 //! the adapter gathers typed facts, asks the pure rule, applies its plan and
 //! commits. Look-ups return `Option`; an error never means "not found".
 
+mod account;
+mod account_walk;
+mod audit;
 mod blob;
 mod chance;
 mod clock;
 mod content;
 mod counter;
 mod error;
+mod history;
 mod import;
 mod lease;
 mod liveness;
@@ -25,6 +29,13 @@ mod settings;
 mod upload;
 mod walk;
 
+pub use account::{
+    AccessChange, AccessFacts, AccessRefusal, AccountChange, AccountId, AccountKind, AccountRecord,
+    AccountStore, ChangedAccess, CredentialId, CredentialKind, CredentialRecord, GrantRecord,
+    NewAccount, NewCredential, PolicyRecord, RoleRecord, SecretHash, TeamRecord, VisibilityRecord,
+};
+pub use account_walk::{AccountWalk, CredentialWalk, LastNumbers, RestoreAccess};
+pub use audit::{AuditFilter, AuditNote, AuditOrder, AuditRecord, AuditSeal, AuditStore};
 pub use blob::{
     AddressRequest, BlobKey, BlobSlot, BlobStore, ByteStream, Checkpoint, Digests, StagedBlob,
     StagingId, StagingRecord, StoredRecord,
@@ -38,6 +49,7 @@ pub use content::{
 };
 pub use counter::{CounterStore, PullCount};
 pub use error::{StoreError, WriteError};
+pub use history::{HistoryStore, NewHistory, TagMove};
 pub use import::{
     ImportBatch, ImportStore, ImportedBlob, ImportedManifest, ImportedTag, UnverifiedBlob,
 };

@@ -1,12 +1,16 @@
 //! Rules: pure decisions that run inside a transaction.
 
-use oci::Digest;
+use oci::{Digest, Tag};
+
+use crate::AccessRefusal;
 
 /// A pure, synchronous decision: facts in, plan or refusal out.
 ///
 /// The adapter calls it inside the transaction, possibly more than once (a
 /// serialization failure, a group commit run again), so it must not have
-/// effects.
+/// effects. It may also be asked before, over facts that are guessed: then the
+/// transaction fails where the guess is wrong, and the rule is asked again
+/// over what is there.
 pub type Rule<F, P> = Box<dyn Fn(&F) -> Result<P, Refusal> + Send + Sync>;
 
 /// Why a rule said no.
@@ -30,4 +34,8 @@ pub enum Refusal {
     /// The upload that this finishes was written, closed or ended by somebody
     /// else since it was read.
     UploadLost,
+    /// Tags that point elsewhere already, which the caller may not move.
+    TagsTaken(Vec<Tag>),
+    /// Accounts cannot be changed so.
+    Access(AccessRefusal),
 }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use oci::{Digest, RepositoryName};
 
-use crate::{StoreError, Timestamp};
+use crate::{BlobState, StoreError, Timestamp};
 
 /// Names an upload. The domain makes and checks it; here it is text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -88,6 +88,17 @@ pub trait UploadStore: Send + Sync + 'static {
     /// The row of an upload.
     async fn upload(&self, id: &UploadId) -> Result<Option<UploadRow>, StoreError>;
 
+    /// The row of an upload that is to become the blob `sha256`, and, from a
+    /// store that tells both in one trip, the state of that blob's row as
+    /// [`crate::ContentStore::blob_state`] tells it. `None` if nobody has looked.
+    async fn closing_upload(
+        &self,
+        id: &UploadId,
+        _sha256: &Digest,
+    ) -> Result<(Option<UploadRow>, Option<Option<BlobState>>), StoreError> {
+        Ok((self.upload(id).await?, None))
+    }
+
     /// Writes a row over the version before its own: `row.version - 1`, where
     /// zero stands for no row at all. `false`, and nothing is written, if the
     /// row is of another version, or closed or cancelled already.
@@ -102,6 +113,11 @@ pub trait UploadStore: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<UploadRow>, StoreError>;
 
-    /// Forgets uploads.
-    async fn remove_uploads(&self, ids: Vec<UploadId>) -> Result<(), StoreError>;
+    /// Forgets uploads whose rows are still of the version that comes with
+    /// them, and returns their ids: nobody goes on with these any more, so
+    /// their bytes may follow. One that somebody has written since stays.
+    async fn remove_uploads(
+        &self,
+        uploads: Vec<(UploadId, u64)>,
+    ) -> Result<Vec<UploadId>, StoreError>;
 }

@@ -13,6 +13,8 @@ pub struct LinkWalk {
     pub sha256: Digest,
     /// The sha512 if it has an alias.
     pub sha512: Option<Digest>,
+    /// When it became a member, or was pushed or mounted again.
+    pub at: Timestamp,
 }
 
 /// A manifest of a repository.

@@ -40,7 +40,10 @@ impl UploadStore for FailingUploads {
         self.faults.around("stale_uploads", work).await
     }
 
-    async fn remove_uploads(&self, ids: Vec<UploadId>) -> Result<(), StoreError> {
-        self.faults.around("remove_uploads", self.inner.remove_uploads(ids)).await
+    async fn remove_uploads(
+        &self,
+        uploads: Vec<(UploadId, u64)>,
+    ) -> Result<Vec<UploadId>, StoreError> {
+        self.faults.around("remove_uploads", self.inner.remove_uploads(uploads)).await
     }
 }

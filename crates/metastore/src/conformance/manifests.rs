@@ -55,14 +55,34 @@ pub(super) async fn presence_tells_blobs_from_manifests_in_order(store: &impl Me
     let presence = references.iter().zip(found).map(|((role, digest), (blob, manifest))| {
         Presence { role: *role, digest: *digest, blob, manifest }
     });
-    let facts = PutManifestFacts { presence: presence.collect() };
+    let facts = PutManifestFacts { presence: presence.collect(), taken: Vec::new() };
     let index = push("a", manifest("index", &references), &["t"]);
     store.put_manifest(index, expecting(facts, ())).await.unwrap();
     let absent =
         Presence { role: Role::Layer, digest: sha256("config"), blob: false, manifest: false };
-    let facts = PutManifestFacts { presence: vec![absent] };
+    let facts = PutManifestFacts { presence: vec![absent], taken: Vec::new() };
     let other = push("new", manifest("m", &[(Role::Layer, sha256("config"))]), &[]);
     store.put_manifest(other, expecting(facts, ())).await.unwrap();
+}
+
+pub(super) async fn the_rule_hears_which_tags_point_elsewhere(store: &impl MetadataStore) {
+    let asking = |content, tags: &[&str]| store::PutManifest {
+        asks_taken: true,
+        ..push("a", manifest(content, &[]), tags)
+    };
+    let taken = |tags: &[&str]| PutManifestFacts {
+        presence: Vec::new(),
+        taken: tags.iter().map(|tag| tag.parse().unwrap()).collect(),
+    };
+    let first = asking("m1", &["v1", "v2"]);
+    store.put_manifest(first.clone(), expecting(taken(&[]), ())).await.unwrap();
+    store.put_manifest(first, expecting(taken(&[]), ())).await.unwrap();
+    let refused = Box::new(|facts: &PutManifestFacts| Err(Refusal::TagsTaken(facts.taken.clone())));
+    let error = store.put_manifest(asking("m2", &["v0", "v1", "v2"]), refused).await.unwrap_err();
+    let expected = Refusal::TagsTaken(taken(&["v1", "v2"]).taken);
+    assert!(matches!(error, store::WriteError::Refused(refusal) if refusal == expected));
+    let unasked = push("a", manifest("m2", &[]), &["v1"]);
+    store.put_manifest(unasked, expecting(taken(&[]), ())).await.unwrap();
 }
 
 pub(super) async fn a_sha512_reference_counts_as_the_aliased_blob(store: &impl MetadataStore) {
@@ -72,6 +92,7 @@ pub(super) async fn a_sha512_reference_counts_as_the_aliased_blob(store: &impl M
             Presence { role: Role::Layer, digest: sha512("one"), blob, manifest: false },
             Presence { role: Role::Child, digest: sha512("child"), blob: false, manifest },
         ],
+        taken: Vec::new(),
     };
     publish(store, blob("a", "one", "k1")).await;
     put(store, push("a", manifest("child", &[]), &[])).await;

@@ -80,7 +80,7 @@ pub(super) async fn a_save_over_another_version_changes_nothing(store: &impl Met
 
 pub(super) async fn an_ended_upload_is_never_written_over(store: &impl MetadataStore) {
     for ended in [UploadState::Cancelled, UploadState::Finished { digest: sha256("one") }] {
-        store.remove_uploads(vec![UploadId::new("u")]).await.unwrap();
+        store.remove_uploads(vec![(UploadId::new("u"), 1)]).await.unwrap();
         let ended = row("u", 5, ended);
         save(store, ended.clone()).await;
         for state in [open(7), UploadState::Cancelled, UploadState::Held(Bytes::new())] {
@@ -115,7 +115,32 @@ pub(super) async fn stale_uploads_come_oldest_first(store: &impl MetadataStore) 
 pub(super) async fn a_removed_upload_is_gone(store: &impl MetadataStore) {
     save(store, row("u", 5, open(7))).await;
     save(store, row("v", 5, open(7))).await;
-    store.remove_uploads(vec![UploadId::new("u"), UploadId::new("w")]).await.unwrap();
-    assert_eq!(store.upload(&UploadId::new("u")).await.unwrap(), None);
-    assert!(store.upload(&UploadId::new("v")).await.unwrap().is_some());
+    let [u, v, w] = ["u", "v", "w"].map(UploadId::new);
+    let removed = store.remove_uploads(vec![(u.clone(), 1), (w, 1)]).await.unwrap();
+    assert_eq!(removed, std::slice::from_ref(&u));
+    assert_eq!(store.upload(&u).await.unwrap(), None);
+    assert!(store.upload(&v).await.unwrap().is_some());
+    assert_eq!(store.remove_uploads(Vec::new()).await.unwrap(), []);
+}
+
+pub(super) async fn an_upload_that_went_on_since_it_was_listed_stays(store: &impl MetadataStore) {
+    for id in ["open", "held", "finished", "quiet"] {
+        save(store, row(id, 5, open(7))).await;
+    }
+    let listed = store.stale_uploads(at(50), at(50), 10).await.unwrap();
+    let went_on = [
+        ("open", open(9)),
+        ("held", UploadState::Held(Bytes::from_static(b"more"))),
+        ("finished", UploadState::Finished { digest: sha256("one") }),
+    ];
+    let went_on = went_on.map(|(id, state)| UploadRow { version: 2, ..row(id, 60, state) });
+    for row in &went_on {
+        save(store, row.clone()).await;
+    }
+    let listed = listed.into_iter().map(|row| (row.id, row.version)).collect();
+    let removed = store.remove_uploads(listed).await.unwrap();
+    assert_eq!(removed, [UploadId::new("quiet")]);
+    for row in went_on {
+        assert_eq!(store.upload(&row.id).await.unwrap(), Some(row));
+    }
 }

@@ -27,15 +27,19 @@ macro_rules! value {
 }
 
 value! {
+    bool => BOOL,
     i64 => INT8,
     &str => TEXT,
     String => TEXT,
     &[u8] => BYTEA,
     Vec<u8> => BYTEA,
     Vec<i64> => INT8_ARRAY,
+    Vec<Option<i64>> => INT8_ARRAY,
     Vec<&str> => TEXT_ARRAY,
     Vec<String> => TEXT_ARRAY,
+    Vec<Option<String>> => TEXT_ARRAY,
     Vec<Vec<u8>> => BYTEA_ARRAY,
+    Vec<Option<Vec<u8>>> => BYTEA_ARRAY,
 }
 
 impl<T: Value> Value for Option<T> {

@@ -44,7 +44,8 @@ pub(crate) fn pool(options: &PostgresOptions) -> Result<Pool, StoreError> {
         .map_err(|error| StoreError::Failed(format!("the PostgreSQL pool: {error}")))
 }
 
-fn config(options: &PostgresOptions) -> Config {
+/// What every connection is made with.
+pub(crate) fn config(options: &PostgresOptions) -> Config {
     let mut config = Config::new();
     let mut sockets_only = true;
     for host in &options.hosts {

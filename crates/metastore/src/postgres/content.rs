@@ -80,10 +80,11 @@ fn blob_record(row: &Row) -> Result<BlobRecord, Failure> {
     })
 }
 
-/// The state of a row; bytes that nobody has hashed count as damaged.
-fn state(row: &Row) -> Result<BlobState, Failure> {
-    let verified: bool = rows::get(row, 1)?;
-    Ok(match rows::state(row, 0)? {
+/// The state of a row, from this column and the next; bytes that nobody has
+/// hashed count as damaged.
+pub(crate) fn state(row: &Row, column: usize) -> Result<BlobState, Failure> {
+    let verified: bool = rows::get(row, column + 1)?;
+    Ok(match rows::state(row, column)? {
         BlobState::Live | BlobState::Condemned if !verified => BlobState::Damaged,
         state => state,
     })
@@ -144,7 +145,7 @@ impl ContentStore for Postgres {
     }
 
     async fn blob_state(&self, sha256: &Digest) -> Result<Option<BlobState>, StoreError> {
-        self.first(BLOB_STATE, args![sha256.to_column()], state).await
+        self.first(BLOB_STATE, args![sha256.to_column()], |row| state(row, 0)).await
     }
 
     async fn repository_exists(&self, repository: &RepositoryName) -> Result<bool, StoreError> {

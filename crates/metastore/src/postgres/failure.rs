@@ -158,6 +158,10 @@ fn kind(error: &Error) -> Kind {
         let network = source.is_none_or(|source| source.is::<std::io::Error>());
         return if network || error.is_closed() { Kind::Lost } else { Kind::Damaged };
     };
+    // What a proxy says that will never carry a transaction.
+    if error.message().contains("statement pooling mode") {
+        return Kind::Failed;
+    }
     if matches!(error.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) {
         return Kind::Lost;
     }

@@ -154,10 +154,13 @@ async fn merge_manifest(
     record: &ImportedManifest,
 ) -> Result<bool, Failure> {
     let sha256 = record.manifest.sha256.to_column();
-    if manifest::hold(tx, repository, &sha256).await?.is_some() {
+    let known = manifest::known(tx, repository, &sha256).await?;
+    if known.row.is_some() {
         return Ok(false);
     }
-    Ok(manifest::save(tx, repository, &record.manifest, record.at).await?.added)
+    manifest::save(tx, repository, known, &record.manifest, record.at);
+    tx.flush().await?;
+    Ok(true)
 }
 
 /// `false` if the tag is left out.
@@ -166,11 +169,15 @@ async fn merge_tag(tx: &Tx, repository: i64, record: &ImportedTag) -> Result<boo
     let (held, before) =
         try_join(manifest::hold(tx, repository, &sha256), tag::lock(tx, repository, &record.tag))
             .await?;
-    let Some((manifest, _)) = held else { return Ok(false) };
-    if before.is_none_or(|(_, since)| since < record.at) {
+    if held.is_none() {
+        return Ok(false);
+    }
+    if before.as_ref().is_none_or(|(_, since)| *since < record.at) {
         let (digest, at) = (&record.digest, record.at);
-        let target = tag::Target { repository, manifest, digest, actor: None, at };
-        tag::point(tx, &record.tag, &target).await?;
+        let target = tag::Target { repository, sha256: &sha256, digest, actor: None, at };
+        let before = before.as_ref().map(|(digest, _)| digest);
+        tag::pointing(&record.tag, before, &target).into_iter().for_each(|last| tx.keep(last));
+        tx.flush().await?;
     }
     Ok(true)
 }

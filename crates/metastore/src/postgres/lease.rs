@@ -16,6 +16,7 @@ macro_rules! now {
         "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
     };
 }
+pub(crate) use now;
 
 const TAKE: &str = concat!(
     "INSERT INTO lease (name, holder, until) VALUES ($1, $2, ",

@@ -7,7 +7,7 @@ use store::StoreError;
 use super::failure::Failure;
 use super::options::PostgresOptions;
 use super::pool::Shared;
-use super::{Postgres, connect, migrate};
+use super::{Postgres, connect, migrate, pooler};
 
 /// A server that a registry could use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,9 @@ impl Postgres {
     /// # Errors
     /// As [`Postgres::open`].
     pub async fn look(options: PostgresOptions) -> Result<PostgresLook, StoreError> {
+        if options.prepared {
+            pooler::refuse(&options).await.map_err(Failure::into_store)?;
+        }
         let pool = connect::pool(&options)?;
         let shared = Arc::new(Shared::new(pool, options.prepared, Arc::clone(&options.random)));
         let (version, schema) = migrate::look(&shared).await.map_err(Failure::into_store)?;

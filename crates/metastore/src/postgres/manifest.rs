@@ -10,26 +10,35 @@ use tokio_postgres::Row;
 
 use super::args::{arg, args};
 use super::failure::Failure;
-use super::transaction::{Tx, Work};
+use super::session::Last;
+use super::transaction::{Tx, Work, or_fail};
 use super::{presence, publish, repository, rows, tag};
 
 // A removal of the bytes waits for whoever is about to use them.
 const BYTES: &str = "SELECT id FROM manifest_bytes WHERE sha256 = $1 FOR KEY SHARE";
-const ADD_BYTES: &str = "INSERT INTO manifest_bytes (sha256, bytes) VALUES ($1, $2) \
-     ON CONFLICT (sha256) DO NOTHING RETURNING id";
+const ADD_BYTES: &str = or_fail!(
+    "INSERT INTO manifest_bytes (sha256, bytes) VALUES ($1, $2) ON CONFLICT (sha256) DO NOTHING"
+);
+pub(crate) const HOLD_BY_NAME: &str = "SELECT id, bytes_id FROM manifest \
+     WHERE repository_id = (SELECT id FROM repository WHERE name = $1) AND sha256 = $2 \
+     FOR NO KEY UPDATE";
 const HOLD: &str = "SELECT id, bytes_id FROM manifest \
      WHERE repository_id = $1 AND sha256 = $2 FOR NO KEY UPDATE";
 const LOCK: &str = "SELECT id, bytes_id FROM manifest \
      WHERE repository_id = $1 AND sha256 = $2 FOR UPDATE";
-const ADD: &str = "INSERT INTO manifest (repository_id, sha256, bytes_id, digest, media_type, \
-     subject, artifact_type, annotations, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-     ON CONFLICT (repository_id, sha256) DO NOTHING RETURNING id";
+const ADD: &str = or_fail!(
+    "INSERT INTO manifest (repository_id, sha256, bytes_id, digest, media_type, subject, \
+     artifact_type, annotations, at) \
+     SELECT $1, $2, b.id, $3, $4, $5, $6, $7, $8 FROM manifest_bytes b WHERE b.sha256 = $2 \
+     ON CONFLICT (repository_id, sha256) DO NOTHING"
+);
 const REPLACE: &str = "UPDATE manifest SET digest = $2, media_type = $3, subject = $4, \
      artifact_type = $5, annotations = $6, at = $7 WHERE id = $1";
 const COUNT: &str = "UPDATE repository SET manifests = manifests + $2 WHERE id = $1";
 const REFER: &str = "INSERT INTO reference (manifest_id, role, digest, repository_id) \
-     SELECT $1, r.role, r.digest, $4 FROM unnest($2::text[], $3::bytea[]) AS r (role, digest) \
-     ON CONFLICT DO NOTHING";
+     SELECT m.id, r.role, r.digest, $1 \
+     FROM manifest m CROSS JOIN unnest($3::text[], $4::bytea[]) AS r (role, digest) \
+     WHERE m.repository_id = $1 AND m.sha256 = $2 ON CONFLICT DO NOTHING";
 const TAGS_ON: &str = "SELECT name FROM tag WHERE manifest_id = $1 ORDER BY name FOR UPDATE";
 const DROP_REFERENCES: &str = "DELETE FROM reference WHERE manifest_id = $1";
 const DROP: &str = "DELETE FROM manifest WHERE id = $1";
@@ -55,29 +64,47 @@ impl Work for Put {
 
     async fn run(&self, tx: &Tx) -> Result<(), Failure> {
         let command = &self.command;
-        let found = presence::find(tx, &command.repository, &command.manifest.references).await?;
-        (self.rule)(&PutManifestFacts { presence: found.presence })?;
-        publish::revive(tx, &found.condemned, command.at).await?;
-        let known = found.repository;
-        let repository = repository::ensure(tx, known, &command.repository, command.at).await?;
-        let saved = save(tx, repository, &command.manifest, command.at).await?;
-        let (digest, actor) = (&command.tag_digest, command.actor.as_deref());
-        let target = tag::Target { repository, manifest: saved.id, digest, actor, at: command.at };
-        let mut tags: Vec<&Tag> = command.tags.iter().collect();
-        tags.sort_unstable_by_key(|tag| tag.as_str());
-        for name in tags {
-            tag::point(tx, name, &target).await?;
+        let (name, new, at) = (&command.repository, &command.manifest, command.at);
+        let sha256 = new.sha256.to_column();
+        let aliases = presence::aliases(tx, &new.references).await?;
+        // In this order all of them are locked.
+        let (found, known, bytes, tags) = try_join4(
+            presence::find(tx, name, &new.references, &aliases),
+            tx.first(HOLD_BY_NAME, args![name.as_str(), &sha256], ids),
+            tx.first(BYTES, args![&sha256], |_| Ok(())),
+            tag::lock_all(tx, name, &command.tags),
+        )
+        .await?;
+        let taken = command.tags.iter().filter(|tag| {
+            command.asks_taken && tags.get(*tag).is_some_and(|to| *to != command.tag_digest)
+        });
+        let taken = taken.cloned().collect();
+        (self.rule)(&PutManifestFacts { presence: found.presence, taken })?;
+        if !found.condemned.is_empty() {
+            tx.keep(publish::reviving(found.condemned, at));
         }
-        count(tx, repository, i64::from(saved.added));
+        let repository = repository::ensure(tx, found.repository, name, at).await?;
+        save(tx, repository, Known { row: known, has_bytes: bytes.is_some() }, new, at);
+        let (digest, actor) = (&command.tag_digest, command.actor.as_deref());
+        let target = tag::Target { repository, sha256: &sha256, digest, actor, at };
+        let mut names: Vec<&Tag> = command.tags.iter().collect();
+        names.sort_unstable_by_key(|tag| tag.as_str());
+        names.dedup();
+        for name in names {
+            let pointing = tag::pointing(name, tags.get(name), &target);
+            pointing.into_iter().for_each(|last| tx.keep(last));
+        }
+        count(tx, repository, i64::from(known.is_none()));
         Ok(())
     }
 }
 
-/// A manifest's row after it was stored.
-pub(crate) struct Saved {
-    pub(crate) id: i64,
-    /// Whether it is new, so that the repository must count it.
-    pub(crate) added: bool,
+/// What there is of a manifest, locked.
+pub(crate) struct Known {
+    /// Its row in the repository.
+    pub(crate) row: Option<Ids>,
+    /// Whether any repository has its bytes.
+    pub(crate) has_bytes: bool,
 }
 
 /// Adds to the number of the repository's manifests, at the very end.
@@ -87,85 +114,47 @@ pub(crate) fn count(tx: &Tx, repository: i64, more: i64) {
     }
 }
 
-/// Stores the manifest or, if it is there, what its last push said of it.
-pub(crate) async fn save(
-    tx: &Tx,
-    repository: i64,
-    new: &NewManifest,
-    at: Timestamp,
-) -> Result<Saved, Failure> {
-    let sha256 = new.sha256.to_column();
-    let (known, bytes) = try_join(
-        hold(tx, repository, &sha256),
-        tx.first(BYTES, args![&sha256], |row| rows::get(row, 0)),
-    )
-    .await?;
-    let saved = match known {
-        Some((id, _)) => {
-            replace(tx, id, new, at).await?;
-            Saved { id, added: false }
-        }
-        None => Saved { id: add(tx, repository, bytes, new, at).await?, added: true },
-    };
-    try_join(
-        repository::add_alias(tx, new.sha512.as_ref(), &new.sha256),
-        refer(tx, repository, saved.id, new),
-    )
-    .await?;
-    Ok(saved)
+/// Looks for a manifest that an import brings; both rows are locked.
+pub(crate) async fn known(tx: &Tx, repository: i64, sha256: &Vec<u8>) -> Result<Known, Failure> {
+    let (row, bytes) =
+        try_join(hold(tx, repository, sha256), tx.first(BYTES, args![sha256], |_| Ok(()))).await?;
+    Ok(Known { row, has_bytes: bytes.is_some() })
 }
 
-async fn replace(tx: &Tx, id: i64, new: &NewManifest, at: Timestamp) -> Result<(), Failure> {
-    let digest = new.sha512.as_ref().unwrap_or(&new.sha256).to_column();
-    let subject = new.subject.map(|subject| subject.to_column());
-    let artifact_type = new.artifact_type.as_deref().map(rows::text);
-    let media_type = new.media_type.as_str();
-    let values =
-        args![id, digest, media_type, subject, artifact_type, &new.annotations, at.millis()];
-    tx.change(REPLACE, values).await.map(drop)
-}
-
-async fn add(
-    tx: &Tx,
-    repository: i64,
-    bytes: Option<i64>,
-    new: &NewManifest,
-    at: Timestamp,
-) -> Result<i64, Failure> {
+/// Keeps the statements that store the manifest or, if it is there, what its
+/// last push said of it.
+pub(crate) fn save(tx: &Tx, repository: i64, known: Known, new: &NewManifest, at: Timestamp) {
+    let met = || Failure::Race("two pushes of one manifest met");
     let sha256 = new.sha256.to_column();
-    let bytes = match bytes {
-        Some(id) => Some(id),
-        None => {
-            tx.first(ADD_BYTES, args![&sha256, new.bytes.as_ref()], |row| rows::get(row, 0)).await?
-        }
-    };
-    let met = Failure::Race("two pushes of one manifest met");
-    let Some(bytes): Option<i64> = bytes else { return Err(met) };
-    let digest = new.sha512.as_ref().unwrap_or(&new.sha256).to_column();
-    let subject = new.subject.map(|subject| subject.to_column());
-    let artifact_type = new.artifact_type.as_deref().map(rows::text);
-    let values = args![
-        repository,
-        &sha256,
-        bytes,
-        digest,
-        new.media_type.as_str(),
-        subject,
-        artifact_type,
-        &new.annotations,
-        at.millis(),
+    let said = vec![
+        arg(new.sha512.as_ref().unwrap_or(&new.sha256).to_column()),
+        arg(new.media_type.as_str().to_owned()),
+        arg(new.subject.map(|subject| subject.to_column())),
+        arg(new.artifact_type.as_deref().map(rows::text)),
+        arg(new.annotations.clone()),
+        arg(at.millis()),
     ];
-    tx.first(ADD, values, |row| rows::get(row, 0)).await?.ok_or(met)
-}
-
-async fn refer(tx: &Tx, repository: i64, manifest: i64, new: &NewManifest) -> Result<(), Failure> {
-    let references = new.references.iter().filter(|(role, _)| *role != Role::Subject);
-    let (roles, digests): (Vec<&str>, Vec<Vec<u8>>) =
-        references.map(|(role, digest)| (role.as_str(), digest.to_column())).unzip();
-    if roles.is_empty() {
-        return Ok(());
+    match known.row {
+        Some((id, _)) => tx.at_last(REPLACE, [vec![arg(id)], said].into_iter().flatten().collect()),
+        None => {
+            if !known.has_bytes {
+                let values = vec![arg(sha256.clone()), arg(new.bytes.to_vec())];
+                tx.keep(Last::new(ADD_BYTES, values).or(met));
+            }
+            let key = vec![arg(repository), arg(sha256.clone())];
+            let values = key.into_iter().chain(said).collect();
+            tx.keep(Last::new(ADD, values).or(met));
+        }
     }
-    tx.change(REFER, args![manifest, &roles, &digests, repository]).await.map(drop)
+    if let Some(sha512) = &new.sha512 {
+        tx.keep(repository::adding_alias(sha512, &new.sha256));
+    }
+    let references = new.references.iter().filter(|(role, _)| *role != Role::Subject);
+    let (roles, digests): (Vec<String>, Vec<Vec<u8>>) =
+        references.map(|(role, digest)| (role.as_str().to_owned(), digest.to_column())).unzip();
+    if !roles.is_empty() {
+        tx.at_last(REFER, vec![arg(repository), arg(sha256), arg(roles), arg(digests)]);
+    }
 }
 
 /// Finds a manifest and keeps it from being removed.

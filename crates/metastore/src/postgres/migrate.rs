@@ -18,11 +18,18 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    min_binary: 1,
-    sql: include_str!("../migrations/postgres/0001_initial.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        min_binary: 1,
+        sql: include_str!("../migrations/postgres/0001_initial.sql"),
+    },
+    Migration {
+        number: 2,
+        min_binary: 1,
+        sql: include_str!("../migrations/postgres/0002_access.sql"),
+    },
+];
 
 const ENCODING: &str = "SELECT current_setting('server_encoding'), \
      current_setting('server_version_num')::bigint, current_setting('server_version'), \

@@ -1,6 +1,6 @@
 //! Linking a blob that another repository has.
 
-use futures_util::future::{try_join, try_join3};
+use futures_util::future::try_join3;
 use oci::RepositoryName;
 use store::{BlobState, MountBlob, MountFacts, Rule};
 
@@ -50,10 +50,9 @@ impl Work for Mount {
             )));
         }
         let id = repository::ensure(tx, known, &command.repository, command.at).await?;
-        let one = vec![sha256.clone()];
-        try_join(publish::revive(tx, &one, command.at), publish::link(tx, id, &sha256, command.at))
-            .await
-            .map(drop)
+        tx.keep(publish::reviving(vec![sha256.clone()], command.at));
+        tx.keep(publish::linking(id, sha256, command.at));
+        Ok(())
     }
 }
 

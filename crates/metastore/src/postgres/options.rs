@@ -53,6 +53,15 @@ pub enum RootCertificates {
     File(PathBuf),
 }
 
+/// By what we prove to the server who we are, where it asks for a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// A PEM file: our certificate, and those between it and its authority.
+    pub certificate: PathBuf,
+    /// A PEM file with its key, which nobody else may read.
+    pub key: PathBuf,
+}
+
 /// How to open a store on a PostgreSQL server. Never shows its password.
 #[derive(Clone)]
 pub struct PostgresOptions {
@@ -68,6 +77,8 @@ pub struct PostgresOptions {
     pub tls: TlsMode,
     /// For the modes that check certificates.
     pub root_certificates: Option<RootCertificates>,
+    /// Read anew for each connection.
+    pub client_certificate: Option<ClientCertificate>,
     /// Connections at once, at most; at least one.
     pub max_connections: usize,
     /// Whether statements are prepared once per connection. `false` behind a
@@ -93,6 +104,7 @@ impl PostgresOptions {
             database: database.into(),
             tls: TlsMode::default(),
             root_certificates: None,
+            client_certificate: None,
             max_connections: 16,
             prepared: true,
             application_name: "berth".into(),

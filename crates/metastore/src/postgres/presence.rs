@@ -32,13 +32,16 @@ pub(crate) struct Found {
     pub(crate) condemned: Vec<Vec<u8>>,
 }
 
-/// Looks all references up; all are absent without a repository.
+/// The sha256 columns behind references that name a sha512.
+pub(crate) type Aliases = HashMap<Digest, Vec<u8>>;
+
+/// Looks all references up, in one trip; all are absent without a repository.
 pub(crate) async fn find(
     tx: &Tx,
     name: &RepositoryName,
     references: &[(Role, Digest)],
+    aliases: &Aliases,
 ) -> Result<Found, Failure> {
-    let aliases = aliases(tx, references).await?;
     let sha256 =
         |digest: &Digest| aliases.get(digest).cloned().unwrap_or_else(|| digest.to_column());
     let mut wanted: Vec<Vec<u8>> = references.iter().map(|(_, digest)| sha256(digest)).collect();
@@ -68,15 +71,12 @@ pub(crate) async fn find(
     Ok(Found { repository, presence, condemned })
 }
 
-/// The sha256 columns behind the references that name a sha512.
-async fn aliases(
-    tx: &Tx,
-    references: &[(Role, Digest)],
-) -> Result<HashMap<Digest, Vec<u8>>, Failure> {
+/// Looks up what the references call by a sha512; no trip if nothing is.
+pub(crate) async fn aliases(tx: &Tx, references: &[(Role, Digest)]) -> Result<Aliases, Failure> {
     let named = references.iter().map(|(_, digest)| digest);
     let named = rows::sorted(named.filter(|digest| digest.algorithm() == Algorithm::Sha512));
     if named.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Aliases::new());
     }
     let read = |row: &tokio_postgres::Row| Ok((rows::digest(row, 0)?, rows::get(row, 1)?));
     Ok(tx.list(ALIASES, args![&named], read).await?.into_iter().collect())

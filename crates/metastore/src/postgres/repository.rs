@@ -3,14 +3,17 @@
 use oci::{Algorithm, Digest, RepositoryName};
 use store::Timestamp;
 
-use super::args::args;
+use super::args::{arg, args};
 use super::failure::Failure;
 use super::rows;
+use super::session::Last;
 use super::transaction::Tx;
 
 pub(crate) const REPOSITORY: &str = "SELECT id FROM repository WHERE name = $1";
 const CREATE: &str = "INSERT INTO repository (name, created_at) VALUES ($1, $2) \
      ON CONFLICT (name) DO NOTHING RETURNING id";
+const MAKE_SURE: &str = "INSERT INTO repository (name, created_at) SELECT $1, $2 \
+     WHERE NOT EXISTS (SELECT 1 FROM repository WHERE name = $1) ON CONFLICT (name) DO NOTHING";
 const ALIAS: &str = "SELECT sha256 FROM alias WHERE sha512 = $1";
 const ADD_ALIAS: &str = "INSERT INTO alias (sha512, sha256) VALUES ($1, $2) \
      ON CONFLICT (sha512) DO UPDATE SET sha256 = excluded.sha256";
@@ -54,15 +57,15 @@ pub(crate) async fn sha256(tx: &Tx, digest: &Digest) -> Result<Vec<u8>, Failure>
     Ok(known.unwrap_or(column))
 }
 
-/// Notes the other name of the same bytes, which were compared with both. It
-/// counts more than what a tree said.
-pub(crate) async fn add_alias(
-    tx: &Tx,
-    sha512: Option<&Digest>,
-    sha256: &Digest,
-) -> Result<(), Failure> {
-    let Some(sha512) = sha512 else { return Ok(()) };
-    tx.change(ADD_ALIAS, args![sha512.to_column(), sha256.to_column()]).await.map(drop)
+/// A statement that notes the other name of the same bytes, which were compared
+/// with both. It counts more than what a tree said.
+pub(crate) fn adding_alias(sha512: &Digest, sha256: &Digest) -> Last {
+    Last::new(ADD_ALIAS, vec![arg(sha512.to_column()), arg(sha256.to_column())])
+}
+
+/// A statement after which there is a row of this name.
+pub(crate) fn making_sure(name: &RepositoryName, at: Timestamp) -> Last {
+    Last::new(MAKE_SURE, vec![arg(name.as_str().to_owned()), arg(at.millis())])
 }
 
 /// Forgets other names of bytes that neither a blob nor a manifest has.

@@ -1,20 +1,32 @@
 //! Tags and their history.
 
+use std::collections::HashMap;
+
 use futures_util::future::try_join;
 use oci::{Digest, RepositoryName, Tag};
 use store::Timestamp;
 
-use super::args::args;
+use super::args::{arg, args};
 use super::failure::Failure;
-use super::transaction::{Tx, Work};
+use super::session::Last;
+use super::transaction::{Tx, Work, or_fail};
 use super::{repository, rows};
 
 pub(crate) const LOCK: &str =
     "SELECT digest, at FROM tag WHERE repository_id = $1 AND name = $2 FOR UPDATE";
-const MAKE: &str = "INSERT INTO tag (repository_id, name, manifest_id, digest, at) \
-     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (repository_id, name) DO NOTHING";
-const MOVE: &str = "UPDATE tag SET manifest_id = $3, digest = $4, at = $5 \
-     WHERE repository_id = $1 AND name = $2";
+pub(crate) const LOCK_ALL: &str = "SELECT name, digest FROM tag \
+     WHERE repository_id = (SELECT id FROM repository WHERE name = $1) \
+     AND name = ANY($2) ORDER BY name FOR UPDATE";
+const MAKE: &str = or_fail!(
+    "INSERT INTO tag (repository_id, name, manifest_id, digest, at) \
+     SELECT $1, $2, m.id, $4, $5 FROM manifest m WHERE m.repository_id = $1 AND m.sha256 = $3 \
+     ON CONFLICT (repository_id, name) DO NOTHING"
+);
+const MOVE: &str = or_fail!(
+    "UPDATE tag SET manifest_id = m.id, digest = $4, at = $5 FROM manifest m \
+     WHERE m.repository_id = $1 AND m.sha256 = $3 \
+     AND tag.repository_id = $1 AND tag.name = $2"
+);
 const DELETE: &str = "DELETE FROM tag WHERE repository_id = $1 AND name = $2";
 const NOTE: &str = "INSERT INTO tag_history (repository_id, name, from_digest, to_digest, at, actor) \
      VALUES ($1, $2, $3, $4, $5, $6)";
@@ -22,7 +34,8 @@ const NOTE: &str = "INSERT INTO tag_history (repository_id, name, from_digest, t
 /// Where a tag is to point.
 pub(crate) struct Target<'a> {
     pub(crate) repository: i64,
-    pub(crate) manifest: i64,
+    /// The manifest, whose row is there when the statements run.
+    pub(crate) sha256: &'a [u8],
     /// What the tag resolves to.
     pub(crate) digest: &'a Digest,
     pub(crate) actor: Option<&'a str>,
@@ -39,22 +52,43 @@ pub(crate) async fn lock(
     tx.first(LOCK, args![repository, tag.as_str()], read).await
 }
 
-/// Points the tag to the target. A tag that does so already keeps its time.
-pub(crate) async fn point(tx: &Tx, tag: &Tag, target: &Target<'_>) -> Result<(), Failure> {
-    let before = lock(tx, target.repository, tag).await?.map(|(digest, _)| digest);
-    if before.as_ref() == Some(target.digest) {
-        return Ok(());
+/// Locks those of the tags that exist, in byte order; what they point to.
+pub(crate) async fn lock_all(
+    tx: &Tx,
+    repository: &RepositoryName,
+    tags: &[Tag],
+) -> Result<HashMap<Tag, Digest>, Failure> {
+    if tags.is_empty() {
+        return Ok(HashMap::new());
     }
-    let (name, to, at) = (tag.as_str(), target.digest.to_column(), target.at.millis());
-    let from = before.as_ref().map(Digest::to_column);
-    let actor = target.actor.map(rows::text);
+    let names: Vec<&str> = tags.iter().map(Tag::as_str).collect();
+    let read = |row: &tokio_postgres::Row| Ok((rows::tag(row, 0)?, rows::digest(row, 1)?));
+    Ok(tx.list(LOCK_ALL, args![repository.as_str(), names], read).await?.into_iter().collect())
+}
+
+/// Statements that point the tag, which is locked if it exists, from `before`
+/// to the target. A tag that points there already keeps its time.
+pub(crate) fn pointing(tag: &Tag, before: Option<&Digest>, target: &Target<'_>) -> Vec<Last> {
+    if before == Some(target.digest) {
+        return Vec::new();
+    }
+    let (repository, name) = (target.repository, tag.as_str().to_owned());
+    let (to, at) = (target.digest.to_column(), target.at.millis());
+    let from = before.map(Digest::to_column);
     let sql = if from.is_some() { MOVE } else { MAKE };
-    let (changed, _) = try_join(
-        tx.change(sql, args![target.repository, name, target.manifest, &to, at]),
-        tx.change(NOTE, args![target.repository, name, from, Some(&to), at, actor]),
-    )
-    .await?;
-    if changed == 0 { Err(Failure::Race("two pushes of one tag met")) } else { Ok(()) }
+    let values = vec![
+        arg(repository),
+        arg(name.clone()),
+        arg(target.sha256.to_vec()),
+        arg(to.clone()),
+        arg(at),
+    ];
+    let actor = target.actor.map(rows::text);
+    let note = vec![arg(repository), arg(name), arg(from), arg(Some(to)), arg(at), arg(actor)];
+    vec![
+        Last::new(sql, values).or(|| Failure::Race("two pushes of one tag met")),
+        Last::new(NOTE, note),
+    ]
 }
 
 /// Removes a tag; `false` if there is none.

@@ -18,13 +18,17 @@ mod server;
 
 mod contract;
 mod crowds;
+mod freeze;
+mod full;
 mod opening;
 mod outage;
 mod plans;
+mod pooler;
 mod races;
 mod strength;
 mod tls;
 mod urls;
+mod waking;
 
 use server::PostgresServer;
 
@@ -72,6 +76,7 @@ fn push(
     PutManifest {
         repository: self::repository(repository),
         tag_digest: manifest.sha256,
+        asks_taken: false,
         manifest,
         tags: tags.iter().map(|name| tag(name)).collect(),
         actor: Some("ann".into()),

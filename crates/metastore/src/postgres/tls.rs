@@ -3,17 +3,21 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use store::StoreError;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::certificate::FromFiles;
 use super::options::{PostgresOptions, RootCertificates, TlsMode};
 
 /// Where systems keep the certificates that they trust.
@@ -30,19 +34,19 @@ pub(crate) fn connector(options: &PostgresOptions) -> Result<MakeRustlsConnect, 
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(failed)?;
-    let config = match (options.tls, &options.root_certificates) {
+    let trusting = match (options.tls, &options.root_certificates) {
         (TlsMode::Disable | TlsMode::Prefer, _) | (TlsMode::Require, None) => {
             let verifier = Arc::new(Lenient::new(&provider, None));
-            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+            builder.dangerous().with_custom_certificate_verifier(verifier)
         }
         (TlsMode::Require | TlsMode::VerifyCa, Some(roots)) => {
             let verifier = Arc::new(Lenient::new(&provider, Some(store(roots)?)));
-            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+            builder.dangerous().with_custom_certificate_verifier(verifier)
         }
         (TlsMode::VerifyFull, Some(roots)) => {
             let roots = Arc::new(store(roots)?);
-            let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build();
-            builder.with_webpki_verifier(verifier.map_err(failed)?).with_no_client_auth()
+            let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
+            builder.with_webpki_verifier(verifier.build().map_err(failed)?)
         }
         (mode, None) => {
             return Err(StoreError::Failed(format!(
@@ -51,7 +55,20 @@ pub(crate) fn connector(options: &PostgresOptions) -> Result<MakeRustlsConnect, 
             )));
         }
     };
-    Ok(MakeRustlsConnect::new(config))
+    Ok(MakeRustlsConnect::new(introduced(trusting, options, &provider)?))
+}
+
+/// Who we are, to a server that asks for a certificate.
+fn introduced(
+    trusting: ConfigBuilder<ClientConfig, WantsClientCert>,
+    options: &PostgresOptions,
+    provider: &Arc<CryptoProvider>,
+) -> Result<ClientConfig, StoreError> {
+    let Some(files) = &options.client_certificate else {
+        return Ok(trusting.with_no_client_auth());
+    };
+    let ours = FromFiles::read(files, provider)?;
+    Ok(trusting.with_client_cert_resolver(Arc::new(ours)))
 }
 
 fn failed(error: impl std::fmt::Display) -> StoreError {

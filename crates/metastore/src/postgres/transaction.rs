@@ -2,13 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::future::{join, try_join};
+use futures_util::FutureExt;
+use futures_util::future::{join3, try_join};
 use parking_lot::Mutex;
-use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Error, Row};
 
 use super::args::Arg;
 use super::failure::Failure;
-use super::session::Session;
+use super::session::{Last, Session};
 
 /// How long a write must last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +26,23 @@ pub(crate) trait Work: Send + Sync + 'static {
     /// What it finds or makes.
     type Output: Send + 'static;
 
+    /// What the work most likely comes to, as the statements of a whole
+    /// transaction that fails if it comes to anything else: each fact that the
+    /// rule was asked about must be checked by one of them. It is tried once,
+    /// in one trip, and if it met anything else the work is run. That it may
+    /// have happened already must do no harm.
+    fn guess(&self) -> Option<Guess<Self::Output>> {
+        None
+    }
+
     /// Gathers facts, asks the rule, applies the plan.
     fn run(&self, tx: &Tx) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
+}
+
+/// A whole transaction, and what it finds or makes if it succeeds.
+pub(crate) struct Guess<T> {
+    pub(crate) statements: Vec<Last>,
+    pub(crate) output: T,
 }
 
 /// An open transaction at `READ COMMITTED`: every statement sees what was
@@ -38,17 +55,23 @@ pub(crate) struct Tx {
     session: Option<Session>,
     begin: String,
     begun: AtomicBool,
-    last: Mutex<Option<Last>>,
+    last: Mutex<Vec<Last>>,
 }
 
-/// A statement that travels with `COMMIT`.
-type Last = (&'static str, Vec<Arg<'static>>);
+/// Makes a statement fail where it changes no row, so that the transaction ends
+/// although its end is on the way already.
+macro_rules! or_fail {
+    ($sql:expr) => {
+        concat!("WITH done AS (", $sql, " RETURNING 1) SELECT 1 / count(*) FROM done")
+    };
+}
+pub(crate) use or_fail;
 
 impl Tx {
     /// A transaction that begins with its first statement, by `begin`.
     pub(crate) fn new(session: Session, begin: String) -> Self {
         let begun = AtomicBool::new(false);
-        Self { session: Some(session), begin, begun, last: Mutex::new(None) }
+        Self { session: Some(session), begin, begun, last: Mutex::default() }
     }
 
     fn session(&self) -> Result<&Session, Failure> {
@@ -58,7 +81,7 @@ impl Tx {
     async fn together<T>(
         &self,
         session: &Session,
-        statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        statement: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Failure> {
         if self.begun.swap(true, Ordering::Relaxed) {
             return Ok(statement.await?);
@@ -102,26 +125,73 @@ impl Tx {
         self.together(session, session.batch(sql)).await
     }
 
-    /// Keeps one statement for the very end, so that the row which it changes
-    /// is locked for no longer than the commit itself takes.
+    /// Runs the only statement of a transaction with its beginning and its end,
+    /// in one trip; how many rows it changed. If the connection breaks nobody
+    /// knows whether it happened, and it is run again: only for statements that
+    /// do no harm twice.
+    pub(crate) async fn only(&self, sql: &str, args: &[Arg<'_>]) -> Result<u64, Failure> {
+        let session = self.session()?;
+        let (begun, changed, ended) = join3(
+            session.batch(&self.begin),
+            Box::pin(session.change(sql, args)),
+            session.batch("COMMIT"),
+        )
+        .await;
+        begun?;
+        let changed = changed?;
+        ended?;
+        Ok(changed)
+    }
+
+    /// Keeps a statement for the end: it travels with the commit, after those
+    /// that were kept before it. So it costs no trip of its own, and the row
+    /// that it changes is locked for no longer than the commit itself takes.
     pub(crate) fn at_last(&self, sql: &'static str, args: Vec<Arg<'static>>) {
-        *self.last.lock() = Some((sql, args));
+        self.keep(Last::new(sql, args));
+    }
+
+    /// The same for a statement that is made already.
+    pub(crate) fn keep(&self, last: Last) {
+        self.last.lock().push(last);
+    }
+
+    /// Runs what was kept so far, together.
+    pub(crate) async fn flush(&self) -> Result<(), Failure> {
+        let last = std::mem::take(&mut *self.last.lock());
+        if last.is_empty() {
+            return Ok(());
+        }
+        let session = self.session()?;
+        let answers = self.together(session, Box::pin(session.all(&last).map(Ok))).await?;
+        verdict(&last, answers, Failure::from)
     }
 
     /// Makes everything last.
     pub(crate) async fn commit(&mut self) -> Result<(), Failure> {
-        let last = self.last.lock().take();
+        let last = std::mem::take(&mut *self.last.lock());
         let session = self.session()?;
-        let outcome = match last {
-            Some((sql, args)) => {
-                // A commit of what failed undoes it; the first error says why.
-                let ends = join(session.change(sql, &args), session.batch("COMMIT")).await;
-                ends.0.and(ends.1)
+        if !self.begun.load(Ordering::Relaxed) {
+            if last.is_empty() {
+                self.session = None;
+                return Ok(());
             }
-            None if self.begun.load(Ordering::Relaxed) => session.batch("COMMIT").await,
-            None => Ok(()),
-        };
-        let outcome = outcome.map_err(Failure::of_commit);
+            session.batch(&self.begin).await?;
+        }
+        let answers = session.commit(None, &last).await;
+        self.ended(verdict(&last, answers, Failure::of_commit))
+    }
+
+    /// Makes a whole transaction of these statements, in one trip. If the
+    /// connection breaks nobody knows whether it happened.
+    pub(crate) async fn whole(&mut self, statements: &[Last]) -> Result<(), Failure> {
+        let mut answers = self.session()?.commit(Some(&self.begin), statements).await;
+        let begun = answers.remove(0);
+        let outcome = begun.map_err(Failure::from);
+        self.ended(outcome.and_then(|_| verdict(statements, answers, Failure::from)))
+    }
+
+    /// Gives the connection back if it is good for others.
+    fn ended(&mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
         if !outcome.as_ref().is_err_and(Failure::breaks_connection) {
             self.session = None;
         }
@@ -135,6 +205,24 @@ impl Tx {
             session.spoil();
         }
     }
+}
+
+/// What the answers to the last statements and to the commit mean: the first
+/// that failed says why, and nothing was committed.
+fn verdict(
+    last: &[Last],
+    answers: Vec<Result<u64, Error>>,
+    meaning: fn(Error) -> Failure,
+) -> Result<(), Failure> {
+    for (number, answer) in answers.into_iter().enumerate() {
+        let Err(error) = answer else { continue };
+        let or = last.get(number).and_then(|last| last.or);
+        return Err(match or {
+            Some(or) if error.code() == Some(&SqlState::DIVISION_BY_ZERO) => or(),
+            _ => meaning(error),
+        });
+    }
+    Ok(())
 }
 
 impl Drop for Tx {

@@ -3,14 +3,16 @@
 use async_trait::async_trait;
 use oci::{Digest, RepositoryName};
 use store::{
-    ClosingUpload, Refusal, StoreError, Timestamp, UploadId, UploadRow, UploadState, UploadStore,
+    BlobState, ClosingUpload, Refusal, StoreError, Timestamp, UploadId, UploadRow, UploadState,
+    UploadStore,
 };
 use tokio_postgres::Row;
 
-use super::args::args;
+use super::args::{arg, args};
 use super::failure::Failure;
-use super::transaction::{Tx, Work};
-use super::{Postgres, rows};
+use super::session::Last;
+use super::transaction::{Tx, Work, or_fail};
+use super::{Postgres, content, rows};
 use crate::hash_states;
 use crate::upload_columns::UploadColumns;
 
@@ -22,6 +24,12 @@ macro_rules! columns {
 }
 
 pub(crate) const UPLOAD: &str = concat!("SELECT ", columns!(), " FROM upload WHERE id = $1");
+pub(crate) const CLOSING: &str = concat!(
+    "SELECT u.*, b.* FROM (VALUES (1)) AS one (n) LEFT JOIN (SELECT ",
+    columns!(),
+    " FROM upload WHERE id = $1) u ON true \
+     LEFT JOIN (SELECT state AS blob_state, verified FROM blob WHERE sha256 = $2) b ON true"
+);
 // Open rows between the two ages are passed over; there are few.
 pub(crate) const STALE: &str = concat!(
     "SELECT ",
@@ -38,35 +46,43 @@ const FIRST: &str = concat!(
 const NEXT: &str = "UPDATE upload SET repository = $2, started_at = $3, updated_at = $4, \
      version = $5, state = $6, \"offset\" = $7, hashers = $8, place = $9, held = $10, \
      digest = $11 WHERE id = $1 AND version = $5 - 1 AND state = 'open'";
-const FINISH_NEW: &str = "INSERT INTO upload \
-     (id, repository, started_at, updated_at, version, state, digest) \
-     VALUES ($1, $2, $3, $3, 1, 'finished', $4) ON CONFLICT (id) DO NOTHING";
-const FINISH: &str = "UPDATE upload SET repository = $2, updated_at = $3, state = 'finished', \
+const FINISH_NEW: &str = or_fail!(
+    "INSERT INTO upload (id, repository, started_at, updated_at, version, state, digest) \
+     VALUES ($1, $2, $3, $3, 1, 'finished', $4) ON CONFLICT (id) DO NOTHING"
+);
+const FINISH: &str = or_fail!(
+    "UPDATE upload SET repository = $2, updated_at = $3, state = 'finished', \
      version = version + 1, \"offset\" = NULL, hashers = NULL, place = NULL, held = NULL, \
-     digest = $4 WHERE id = $1 AND version = $5 AND state = 'open'";
-const REMOVE: &str = "DELETE FROM upload WHERE id IN \
-     (SELECT id FROM upload WHERE id = ANY($1) ORDER BY id FOR UPDATE)";
+     digest = $4 WHERE id = $1 AND version = $5 AND state = 'open'"
+);
+// The version is looked at once more when the lock is had.
+pub(crate) const REMOVE: &str = "DELETE FROM upload WHERE id IN \
+     (SELECT u.id FROM unnest($1::text[], $2::bigint[]) AS r (id, version) \
+     JOIN upload u ON u.id = r.id AND u.version = r.version ORDER BY u.id FOR UPDATE OF u) \
+     RETURNING id";
 
-/// Notes that the upload ended well; makes its row if it never had one. Refuses
-/// if the row is not the one that was read.
-pub(crate) async fn finish(
-    tx: &Tx,
-    upload: Option<&ClosingUpload>,
+/// A statement that notes that the upload ended well; makes its row if it never
+/// had one. Refuses if the row is not the one that was read.
+pub(crate) fn finishing(
+    upload: &ClosingUpload,
     repository: &RepositoryName,
     digest: &Digest,
     at: Timestamp,
-) -> Result<(), Failure> {
-    let Some(upload) = upload else { return Ok(()) };
-    let (id, name) = (upload.id.as_str(), repository.as_str());
-    let (at, digest) = (at.millis(), digest.to_column());
-    let changed = match upload.version {
-        0 => tx.change(FINISH_NEW, args![id, name, at, digest]).await?,
+) -> Result<Last, Failure> {
+    let mut values = vec![
+        arg(upload.id.as_str().to_owned()),
+        arg(repository.as_str().to_owned()),
+        arg(at.millis()),
+        arg(digest.to_column()),
+    ];
+    let sql = match upload.version {
+        0 => FINISH_NEW,
         read => {
-            let read = rows::size_column(read)?;
-            tx.change(FINISH, args![id, name, at, digest, read]).await?
+            values.push(arg(rows::size_column(read)?));
+            FINISH
         }
     };
-    if changed == 0 { Err(Refusal::UploadLost.into()) } else { Ok(()) }
+    Ok(Last::new(sql, values).or(|| Refusal::UploadLost.into()))
 }
 
 struct Save(UploadRow);
@@ -95,18 +111,21 @@ impl Work for Save {
             columns.held,
             &columns.digest,
         ];
-        Ok(tx.change(sql, values).await? > 0)
+        Ok(tx.only(sql, values).await? > 0)
     }
 }
 
-struct Remove(Vec<UploadId>);
+struct Remove(Vec<(UploadId, u64)>);
 
 impl Work for Remove {
-    type Output = ();
+    type Output = Vec<UploadId>;
 
-    async fn run(&self, tx: &Tx) -> Result<(), Failure> {
-        let ids: Vec<&str> = self.0.iter().map(UploadId::as_str).collect();
-        tx.change(REMOVE, args![&ids]).await.map(drop)
+    async fn run(&self, tx: &Tx) -> Result<Vec<UploadId>, Failure> {
+        let ids: Vec<&str> = self.0.iter().map(|(id, _)| id.as_str()).collect();
+        let versions = self.0.iter().map(|(_, version)| rows::size_column(*version));
+        let versions: Vec<i64> = versions.collect::<Result<_, _>>()?;
+        let id = |row: &Row| Ok(UploadId::new(rows::get::<&str>(row, 0)?));
+        tx.list(REMOVE, args![&ids, &versions], id).await
     }
 }
 
@@ -119,6 +138,15 @@ fn read(row: &Row) -> Result<UploadRow, Failure> {
         version: rows::size(row, 4)?,
         state: state(row)?,
     })
+}
+
+type Closing = (Option<UploadRow>, Option<Option<BlobState>>);
+
+/// A row of [`CLOSING`]: what was not found has no columns.
+fn closing(row: &Row) -> Result<Closing, Failure> {
+    let upload = rows::get::<Option<&str>>(row, 0)?.map(|_| read(row)).transpose()?;
+    let blob = rows::get::<Option<&str>>(row, 11)?.map(|_| content::state(row, 11)).transpose()?;
+    Ok((upload, Some(blob)))
 }
 
 fn state(row: &Row) -> Result<UploadState, Failure> {
@@ -141,6 +169,11 @@ impl UploadStore for Postgres {
         self.first(UPLOAD, args![id.as_str()], read).await
     }
 
+    async fn closing_upload(&self, id: &UploadId, sha256: &Digest) -> Result<Closing, StoreError> {
+        let found = self.first(CLOSING, args![id.as_str(), sha256.to_column()], closing).await?;
+        Ok(found.unwrap_or_default())
+    }
+
     async fn save_upload(&self, row: UploadRow) -> Result<bool, StoreError> {
         self.write_soft(Save(row)).await
     }
@@ -155,7 +188,10 @@ impl UploadStore for Postgres {
         self.list(STALE, bounds, read).await
     }
 
-    async fn remove_uploads(&self, ids: Vec<UploadId>) -> Result<(), StoreError> {
-        self.write_soft(Remove(ids)).await
+    async fn remove_uploads(
+        &self,
+        uploads: Vec<(UploadId, u64)>,
+    ) -> Result<Vec<UploadId>, StoreError> {
+        self.write_soft(Remove(uploads)).await
     }
 }

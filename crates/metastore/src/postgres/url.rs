@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
-use super::options::{Host, PostgresOptions, RootCertificates, TlsMode};
+use super::options::{ClientCertificate, Host, PostgresOptions, RootCertificates, TlsMode};
 
 /// The port of a URL that names none.
 const PORT: u16 = 5432;
@@ -29,8 +29,8 @@ fn invalid<T>(text: impl Into<String>) -> Result<T, InvalidUrl> {
 
 impl PostgresOptions {
     /// Reads a URL. Its parameters are `sslmode`, `sslrootcert` (a path, or
-    /// `system`), `host`, `port`, `user`, `password`, `dbname`,
-    /// `application_name` and `options`.
+    /// `system`), `sslcert`, `sslkey`, `host`, `port`, `user`, `password`,
+    /// `dbname`, `application_name` and `options`.
     ///
     /// # Errors
     /// Another scheme, a part that is missing or cannot be read, a parameter
@@ -78,6 +78,8 @@ struct Parts {
     database: String,
     tls: TlsMode,
     root_certificates: Option<RootCertificates>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
     application_name: Option<String>,
     server_options: Option<String>,
 }
@@ -106,6 +108,8 @@ impl Parts {
             "sslrootcert" => {
                 self.root_certificates = Some(RootCertificates::File(value.into()));
             }
+            "sslcert" => self.certificate = Some(value.into()),
+            "sslkey" => self.key = Some(value.into()),
             "host" => self.host = Some(value),
             "port" => self.port = Some(port(&value)?),
             "user" => self.user = value,
@@ -134,6 +138,11 @@ impl Parts {
         options.password = self.password;
         options.tls = self.tls;
         options.root_certificates = self.root_certificates;
+        options.client_certificate = match (self.certificate, self.key) {
+            (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
+            (None, None) => None,
+            _ => return invalid("has one of sslcert and sslkey; they go together"),
+        };
         if let Some(name) = self.application_name {
             options.application_name = name;
         }
@@ -145,6 +154,8 @@ impl Parts {
 const PARAMETERS: &[&str] = &[
     "sslmode",
     "sslrootcert",
+    "sslcert",
+    "sslkey",
     "host",
     "port",
     "user",

@@ -15,6 +15,7 @@ macro_rules! now {
         "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
     };
 }
+pub(crate) use now;
 
 const TAKE: &str = concat!(
     "INSERT INTO lease (name, holder, until) VALUES (?1, ?2, ",

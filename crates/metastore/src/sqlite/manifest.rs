@@ -32,7 +32,14 @@ pub(crate) fn put(
 ) -> Result<(), Failure> {
     let known = repository::find(connection, &command.repository)?;
     let found = presence::find(connection, known, &command.manifest.references)?;
-    rule(&PutManifestFacts { presence: found.iter().map(|one| one.presence).collect() })?;
+    let taken = match known.filter(|_| command.asks_taken) {
+        Some(repository) => {
+            tag::pointing_elsewhere(connection, repository, &command.tags, &command.tag_digest)?
+        }
+        None => Vec::new(),
+    };
+    let presence = found.iter().map(|one| one.presence).collect();
+    rule(&PutManifestFacts { presence, taken })?;
     for sha256 in found.iter().filter_map(|one| one.condemned.as_ref()) {
         publish::revive(connection, sha256, command.at)?;
     }

@@ -34,6 +34,11 @@ const MIGRATIONS: &[Migration] = &[
         min_binary: 1,
         sql: include_str!("../migrations/sqlite/0004_replicas.sql"),
     },
+    Migration {
+        number: 5,
+        min_binary: 1,
+        sql: include_str!("../migrations/sqlite/0005_access.sql"),
+    },
 ];
 
 /// The newest migration that this program knows.

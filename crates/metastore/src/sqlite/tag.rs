@@ -36,6 +36,22 @@ pub(crate) fn find(
     })
 }
 
+/// Those of the tags that exist and point to something else than `digest`.
+pub(crate) fn pointing_elsewhere(
+    connection: &Connection,
+    repository: i64,
+    tags: &[Tag],
+    digest: &Digest,
+) -> Result<Vec<Tag>, Failure> {
+    let mut taken = Vec::new();
+    for tag in tags {
+        if find(connection, repository, tag)?.is_some_and(|(to, _)| to != *digest) {
+            taken.push(tag.clone());
+        }
+    }
+    Ok(taken)
+}
+
 /// Points the tag to the target. A tag that does so already keeps its time.
 pub(crate) fn point(
     connection: &Connection,

@@ -71,6 +71,7 @@ fn push(content: &str, references: &[(Role, Digest)], tags: &[&str]) -> PutManif
     PutManifest {
         repository: repository("a"),
         tag_digest: manifest.sha256,
+        asks_taken: false,
         manifest,
         tags: tags.iter().map(|name| Tag::parse(name).unwrap()).collect(),
         actor: Some("ann".into()),

@@ -43,7 +43,7 @@ const FINISH_NEW: &str = "INSERT INTO upload \
 const FINISH: &str = "UPDATE upload SET repository = ?2, updated_at = ?3, state = 'finished', \
      version = version + 1, offset = NULL, hashers = NULL, place = NULL, held = NULL, \
      digest = ?4 WHERE id = ?1 AND version = ?5 AND state = 'open'";
-const REMOVE: &str = "DELETE FROM upload WHERE id = ?1";
+const REMOVE: &str = "DELETE FROM upload WHERE id = ?1 AND version = ?2";
 
 /// Notes that the upload ended well; makes its row if it never had one. Refuses
 /// if the row is not the one that was read.
@@ -93,6 +93,18 @@ fn save(connection: &Connection, row: &UploadRow) -> Result<bool, Failure> {
     Ok(rows::change(connection, sql, values)? > 0)
 }
 
+/// The ids of those that were still of their version.
+fn remove(connection: &Connection, uploads: &[(UploadId, u64)]) -> Result<Vec<UploadId>, Failure> {
+    let mut removed = Vec::new();
+    for (id, version) in uploads {
+        let row = params![id.as_str(), rows::size_column(*version)?];
+        if rows::change(connection, REMOVE, row)? > 0 {
+            removed.push(id.clone());
+        }
+    }
+    Ok(removed)
+}
+
 fn read(row: &Row<'_>) -> Result<UploadRow, Failure> {
     Ok(UploadRow {
         id: UploadId::new(row.get_ref(0)?.as_str()?),
@@ -137,10 +149,10 @@ impl UploadStore for Sqlite {
         self.read(|connection| rows::list(connection, STALE, bounds, read))
     }
 
-    async fn remove_uploads(&self, ids: Vec<UploadId>) -> Result<(), StoreError> {
-        self.write_soft(move |connection| {
-            ids.iter().try_for_each(|id| rows::change(connection, REMOVE, [id.as_str()]).map(drop))
-        })
-        .await
+    async fn remove_uploads(
+        &self,
+        uploads: Vec<(UploadId, u64)>,
+    ) -> Result<Vec<UploadId>, StoreError> {
+        self.write_soft(move |connection| remove(connection, &uploads)).await
     }
 }

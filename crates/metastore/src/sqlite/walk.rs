@@ -12,7 +12,7 @@ use super::{Sqlite, rows};
 pub(crate) const REPOSITORIES: &str =
     "SELECT name FROM repository WHERE name > ?1 ORDER BY name LIMIT ?2";
 pub(crate) const LINKS: &str = "SELECT l.sha256, \
-     (SELECT a.sha512 FROM alias a WHERE a.sha256 = l.sha256) FROM link l \
+     (SELECT a.sha512 FROM alias a WHERE a.sha256 = l.sha256), l.at FROM link l \
      WHERE l.repository_id = (SELECT id FROM repository WHERE name = ?1) AND l.sha256 > ?2 \
      ORDER BY l.sha256 LIMIT ?3";
 pub(crate) const MANIFESTS: &str = "SELECT m.sha256, m.digest, m.media_type, b.bytes, m.at, \
@@ -54,7 +54,11 @@ fn tag(row: &Row<'_>) -> Result<TagWalk, Failure> {
 }
 
 fn link(row: &Row<'_>) -> Result<LinkWalk, Failure> {
-    Ok(LinkWalk { sha256: rows::digest(row, 0)?, sha512: rows::digest_or_null(row, 1)? })
+    Ok(LinkWalk {
+        sha256: rows::digest(row, 0)?,
+        sha512: rows::digest_or_null(row, 1)?,
+        at: rows::time(row, 2)?,
+    })
 }
 
 fn blob(row: &Row<'_>) -> Result<BlobWalk, Failure> {

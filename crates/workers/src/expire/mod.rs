@@ -3,9 +3,14 @@
 //! Three things pile up. Open uploads whose client never came back: ended after
 //! `uploadpurging.age`. Ended ones, kept for a while so that a client that asks again gets the same
 //! answer: forgotten after an hour. Staging areas without a session row, left by a crash between
-//! file and row: removed when nothing was written to them for an hour. Bytes go before their row,
-//! so an interrupted run leaves rows, which the next one finds.
+//! file and row: removed when nothing was written to them for an hour.
+//!
+//! Rows go before their bytes, and only those that nobody has written since they were listed: an
+//! upload that goes on in between keeps its bytes. Whoever comes later finds no row and cannot go
+//! on. An interrupted run leaves bytes without a row: staging areas are litter, for the next run;
+//! what a bucket holds under a blob's name is swept.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,18 +93,26 @@ async fn rows(
             return Err(WorkError::Interrupted);
         }
         let rows = expire.uploads.stale_uploads(open_before, ended_before, PAGE).await?;
-        for row in &rows {
+        let was_last = rows.len() < PAGE || options.dry_run;
+        let ended = if options.dry_run { rows } else { removed(expire, rows).await? };
+        for row in &ended {
             end(expire, options, observer, row, report).await?;
         }
-        let was_last = rows.len() < PAGE || options.dry_run;
-        if !options.dry_run && !rows.is_empty() {
-            let ids = rows.into_iter().map(|row| row.id).collect();
-            expire.uploads.remove_uploads(ids).await?;
-        }
-        if was_last {
+        // A page that others are busy with comes again with the next run.
+        if was_last || ended.is_empty() {
             return Ok(());
         }
     }
+}
+
+/// Removes the rows that are still what they were; these.
+async fn removed(expire: &Expire, rows: Vec<UploadRow>) -> Result<Vec<UploadRow>, WorkError> {
+    if rows.is_empty() {
+        return Ok(rows);
+    }
+    let listed = rows.iter().map(|row| (row.id.clone(), row.version)).collect();
+    let removed: HashSet<_> = expire.uploads.remove_uploads(listed).await?.into_iter().collect();
+    Ok(rows.into_iter().filter(|row| removed.contains(&row.id)).collect())
 }
 
 async fn end(

@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 
 use futures_util::future::BoxFuture;
 use oci::{Digest, RepositoryName};
-use store::{LinkWalk, ManifestWalk, Page, StoreError, TagWalk, WalkStore};
+use store::{
+    AccountWalk, AuditFilter, AuditOrder, AuditRecord, HistoryStore, LinkWalk, ManifestWalk, Page,
+    StoreError, TagMove, TagWalk, WalkStore,
+};
 
 /// Names, links and tags in one page.
 const PAGE: usize = 500;
@@ -25,12 +28,18 @@ pub(super) struct Cursor<'a, T, K> {
 }
 
 impl<'a, T, K: Clone + Ord> Cursor<'a, T, K> {
-    fn new(limit: usize, key: fn(&T) -> K, fetch: Fetch<'a, T, K>) -> Self {
+    pub(super) fn new(limit: usize, key: fn(&T) -> K, fetch: Fetch<'a, T, K>) -> Self {
         Self { fetch, key, limit, open: VecDeque::new(), after: None, ended: false }
     }
 
     /// The key of the next item.
     async fn peek(&mut self) -> Result<Option<K>, StoreError> {
+        let key = self.key;
+        Ok(self.first().await?.map(key))
+    }
+
+    /// The next item, left where it is.
+    pub(super) async fn first(&mut self) -> Result<Option<&T>, StoreError> {
         if self.open.is_empty() && !self.ended {
             let page = Page { after: self.after.clone(), limit: self.limit };
             let some = (self.fetch)(page).await?;
@@ -40,12 +49,12 @@ impl<'a, T, K: Clone + Ord> Cursor<'a, T, K> {
             }
             self.open.extend(some);
         }
-        Ok(self.open.front().map(self.key))
+        Ok(self.open.front())
     }
 
     /// The next item.
     pub(super) async fn next(&mut self) -> Result<Option<T>, StoreError> {
-        self.peek().await?;
+        self.first().await?;
         Ok(self.open.pop_front())
     }
 }
@@ -80,6 +89,23 @@ pub(super) fn tags<'a>(
 ) -> Cursor<'a, TagWalk, String> {
     let key = |tag: &TagWalk| tag.tag.as_str().to_owned();
     Cursor::new(PAGE, key, Box::new(move |page| walk.walk_tags(name, page)))
+}
+
+/// The moves that the tags of a repository have made.
+pub(super) fn history<'a>(
+    history: &'a dyn HistoryStore,
+    name: &'a RepositoryName,
+) -> Cursor<'a, TagMove, (String, i64)> {
+    let key = |one: &TagMove| (one.tag.as_str().to_owned(), one.number);
+    Cursor::new(PAGE, key, Box::new(move |page| history.walk_history(name, page)))
+}
+
+/// The log of who did what.
+pub(super) fn lines(log: &dyn AccountWalk) -> Cursor<'_, AuditRecord, i64> {
+    let fetch = move |page: Page<i64>| {
+        log.audit(AuditFilter::default(), AuditOrder::OldestFirst(page.after), page.limit)
+    };
+    Cursor::new(PAGE, |line| line.id, Box::new(fetch))
 }
 
 /// What the two sides have under one key.

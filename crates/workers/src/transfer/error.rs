@@ -22,9 +22,15 @@ pub enum TransferError {
          earlier move between the two with --resume"
     )]
     TargetHolds(RepositoryName),
+    /// The target has its own users.
+    #[error(
+        "the target already has accounts or an audit log of its own, {0} for one; choose an empty \
+         one, or go on with an earlier move between the two with --resume"
+    )]
+    TargetHasAccounts(String),
     /// The target was never filled from this source.
     #[error(
-        "the target holds repositories that did not come from this source, and going on would \
+        "the target holds repositories or accounts that did not come from this source, and going on would \
          remove them; choose an empty one"
     )]
     NotATwin,

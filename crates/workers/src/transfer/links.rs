@@ -5,7 +5,7 @@ use futures_util::stream::FuturesUnordered;
 use oci::{Digest, RepositoryName};
 use store::{
     BlobKey, BlobPlace, BlobRecord, BlobState, LinkWalk, PublishBlob, PublishFacts, PublishPlan,
-    Refusal, StoreError, UnlinkBlob, WriteError,
+    Refusal, StoreError, Timestamp, UnlinkBlob, WriteError,
 };
 
 use super::bytes::Copied;
@@ -27,6 +27,8 @@ struct Link {
     wanted: Option<Digest>,
     /// The sha512 that the target has.
     held: Option<Digest>,
+    /// When the source has noted it, and when the target has.
+    at: (Option<Timestamp>, Option<Timestamp>),
     /// Where the source has bytes that are known to be damaged.
     known: Option<BlobKey>,
 }
@@ -42,12 +44,18 @@ impl Link {
             in_target: target.is_some(),
             wanted: name(source).filter(|sha512| !left_out.holds_name(sha512)),
             held: name(target),
+            at: (source.as_ref().map(|link| link.at), target.as_ref().map(|link| link.at)),
             known: left_out.key(&sha256).cloned(),
         })
     }
 
     fn is_alike(&self) -> bool {
-        self.in_source && self.in_target && self.wanted == self.held
+        self.in_source && self.in_target && self.wanted == self.held && self.at.0 == self.at.1
+    }
+
+    /// Whether the target's link is younger than it may be: a push only makes it younger.
+    fn is_too_young(&self) -> bool {
+        matches!(self.at, (Some(source), Some(target)) if target > source)
     }
 }
 
@@ -127,6 +135,9 @@ impl Porter<'_> {
             // Only the target gives the blob this name.
             self.transfer.to.import.note_verified(vec![(held, false)]).await?;
         }
+        if link.is_too_young() {
+            self.unlink(name, sha256).await?;
+        }
         let Some(blob) = self.transfer.from.content.blob(name, &sha256).await? else {
             self.take_out(name, &link, pass).await?;
             return ended(Linked::Gone);
@@ -183,7 +194,7 @@ impl Porter<'_> {
             size,
             place,
             session: None,
-            at: self.transfer.clock.now(),
+            at: link.at.0.unwrap_or_else(|| self.transfer.clock.now()),
         };
         let content = &self.transfer.to.content;
         let published = content.publish_blob(command, Box::new(first_wins)).await;
@@ -204,9 +215,14 @@ impl Porter<'_> {
         if !pass.is_last || !link.in_target {
             return Ok(Linked::Same);
         }
-        let command = UnlinkBlob { repository: name.clone(), digest: link.sha256 };
+        self.unlink(name, link.sha256).await?;
+        Ok(Linked::Removed)
+    }
+
+    async fn unlink(&self, name: &RepositoryName, sha256: Digest) -> Result<(), TransferError> {
+        let command = UnlinkBlob { repository: name.clone(), digest: sha256 };
         let done = self.transfer.to.content.unlink_blob(command, Box::new(|_| Ok(()))).await;
-        done.map(|()| Linked::Removed).map_err(unexpected)
+        done.map_err(unexpected)
     }
 }
 

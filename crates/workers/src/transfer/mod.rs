@@ -2,7 +2,8 @@
 //! and a bucket, or back.
 //!
 //! The source is walked repository by repository beside its walk through the target, both in order
-//! of keys, and what differs is copied: bytes, then links, manifests and tags, with their times.
+//! of keys, and what differs is copied: bytes, then links, manifests and tags, with their times, and
+//! the history of tags. Accounts, what they may do and the log of it come along with their numbers.
 //! Bytes are hashed on the way, before anything in the target names them, so a blob that nobody had
 //! verified is verified by its move, and one that is damaged is reported and left out.
 //!
@@ -11,14 +12,18 @@
 //! walked once more and must agree. An interrupted transfer is run again and goes on: what the
 //! target has already is not read. The content of the source is never changed.
 //!
-//! Not moved are uploads that nobody has finished, the history of tags, and links' ages: in the
-//! target all blobs are as young as the transfer, which only makes a collection spare them.
+//! Not moved are uploads that nobody has finished, and lines of the log that are written after the
+//! freeze: they tell of what the old registry did then.
 
+mod access;
+mod access_rows;
 mod bytes;
 mod cursor;
 mod error;
 mod gate;
+mod history;
 mod left_out;
+mod lines;
 mod links;
 mod manifests;
 mod pass;
@@ -33,8 +38,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use store::{
-    BlobStore, Clock, ContentStore, CounterStore, ImportStore, Random, SettingsStore, StoreError,
-    WalkStore,
+    AccountWalk, BlobStore, Clock, ContentStore, CounterStore, HistoryStore, ImportStore, Random,
+    SettingsStore, StoreError, WalkStore,
 };
 
 use crate::{Findings, Observer, Shutdown};
@@ -64,6 +69,10 @@ pub struct Side {
     pub import: Arc<dyn ImportStore>,
     /// Takes pulls.
     pub counters: Arc<dyn CounterStore>,
+    /// Knows where tags have been.
+    pub history: Arc<dyn HistoryStore>,
+    /// Accounts, what they may do, and the log of it.
+    pub accounts: Arc<dyn AccountWalk>,
     /// Keeps what the registry knows of itself, and of its last transfer.
     pub settings: Arc<dyn SettingsStore>,
     /// Keeps the bytes.
@@ -89,6 +98,15 @@ pub trait Freeze: Send + Sync + 'static {
     /// If that cannot be; the registry then serves as before.
     async fn freeze(&self) -> Result<(), StoreError>;
 
+    /// Called when everything has been proven to be in the target: the source stays frozen, also
+    /// when this process has ended.
+    ///
+    /// # Errors
+    /// If content may have changed since [`Self::freeze`] has returned.
+    async fn stay(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Content may change again.
     async fn thaw(&self);
 }
@@ -106,7 +124,7 @@ pub struct Transfer {
     pub resume: bool,
     /// Settings that move along, such as the key of upload ids.
     pub settings: Vec<&'static str>,
-    /// Gives what is copied its age, and says how fast it goes.
+    /// Says when the target's own records were made, and how fast it goes.
     pub clock: Arc<dyn Clock>,
     /// Makes names for staging areas and stores.
     pub random: Arc<dyn Random>,
@@ -127,12 +145,16 @@ pub struct Moved {
     pub tags: u64,
     /// Links, manifests and tags that were removed, being gone from the source.
     pub removed: u64,
+    /// Accounts, tokens, teams, roles, grants and visibilities that were written or removed.
+    pub access: u64,
+    /// Lines of the audit log.
+    pub lines: u64,
 }
 
 impl Moved {
     /// How many writes these were.
     fn objects(&self) -> u64 {
-        self.links + self.manifests + self.tags + self.removed
+        self.links + self.manifests + self.tags + self.removed + self.lines
     }
 
     /// What came on top of `before`.
@@ -144,6 +166,8 @@ impl Moved {
             manifests: self.manifests - before.manifests,
             tags: self.tags - before.tags,
             removed: self.removed - before.removed,
+            access: self.access - before.access,
+            lines: self.lines - before.lines,
         }
     }
 }
@@ -157,6 +181,8 @@ pub struct TransferReport {
     pub moved: Moved,
     /// What the target holds now.
     pub holds: Sum,
+    /// Lines of the audit log that it holds.
+    pub lines: u64,
     /// How long the source has been frozen until now; zero if it did not serve.
     pub frozen: Duration,
     /// What is damaged in the source and was left out.
@@ -179,19 +205,24 @@ pub async fn run(
     let mut run = Run::new(transfer, observer, shutdown);
     run.foretell().await?;
     let Source::Serving(freeze) = &transfer.source else {
-        let holds = settle(&mut run, Pass::ONLY).await?;
-        return Ok(run.report(holds, Duration::ZERO));
+        let (holds, lines) = settle(&mut run, Pass::ONLY, None).await?;
+        return Ok(run.report(holds, lines, Duration::ZERO));
     };
     let mut last = run.pass(Pass::FIRST).await?;
     while run.passes < LIVE_PASSES && !is_little(&last) {
         last = run.pass(Pass::AGAIN).await?;
     }
     freeze.freeze().await.map_err(crate::WorkError::from)?;
+    let accounts = &transfer.from.accounts;
+    accounts.hold_access().await;
     observer.line("the source takes no more writes");
     let since = transfer.clock.elapsed();
-    match settle(&mut run, Pass::LAST).await {
-        Ok(holds) => Ok(run.report(holds, transfer.clock.elapsed().saturating_sub(since))),
+    match settle(&mut run, Pass::LAST, Some((&**freeze, since))).await {
+        Ok((holds, lines)) => {
+            Ok(run.report(holds, lines, transfer.clock.elapsed().saturating_sub(since)))
+        }
         Err(error) => {
+            accounts.release_access().await;
             freeze.thaw().await;
             observer.line("the source takes writes again");
             Err(error)
@@ -204,11 +235,25 @@ fn is_little(moved: &Moved) -> bool {
     moved.bytes <= LITTLE && moved.objects() <= FEW
 }
 
-/// The last pass, over a source that nobody changes, and the proof.
-async fn settle(run: &mut Run<'_>, pass: Pass) -> Result<Sum, TransferError> {
+/// The last pass, over a source that nobody changes, and the proof. The source may have been frozen
+/// at a moment, on the clock's `elapsed` scale.
+async fn settle(
+    run: &mut Run<'_>,
+    pass: Pass,
+    frozen: Option<(&dyn Freeze, Duration)>,
+) -> Result<(Sum, u64), TransferError> {
     run.pass(pass).await?;
+    run.access().await?;
     run.carry_settings().await?;
+    if let Some((_, since)) = frozen {
+        run.await_lines(since).await?;
+    }
+    run.lines().await?;
     let (from, to) = run.compare().await?;
+    let lines = run.compare_lines().await?;
+    if let Some((freeze, _)) = frozen {
+        freeze.stay().await.map_err(crate::WorkError::from)?;
+    }
     twin::seal(run.porter.transfer, &from, &to).await?;
-    Ok(to)
+    Ok((to, lines))
 }

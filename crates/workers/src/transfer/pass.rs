@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use oci::{Digest, MediaType, RepositoryName};
-use store::{BlobKey, BlobState, NewManifest, Page, PutManifest, StoreError};
+use store::{BlobKey, BlobState, LastNumbers, NewManifest, Page, PutManifest, StoreError};
 use tokio::sync::Semaphore;
 
 use super::cursor::{self, Pair, Pairs};
 use super::error::{Difference, TransferError};
 use super::left_out::LeftOut;
 use super::links::{Linked, Outcome, unexpected};
-use super::sum::{self, Sum};
+use super::sum::{self, Lists, Sum};
 use super::tally::Tally;
 use super::{Moved, Transfer, TransferReport};
 use crate::{Finding, Observer, Problem, Progress, Shutdown, WorkError};
@@ -123,6 +123,8 @@ pub(super) struct Run<'a> {
     pub(super) porter: Porter<'a>,
     pub(super) books: Books,
     pub(super) passes: u32,
+    /// The numbers that the source had given when its log was brought over last.
+    pub(super) last: LastNumbers,
 }
 
 impl<'a> Run<'a> {
@@ -134,13 +136,13 @@ impl<'a> Run<'a> {
         let tally = Tally::new(transfer.clock.clone(), observer);
         let turns = Semaphore::new(COPIES);
         let porter = Porter { transfer, observer, shutdown, tally, turns };
-        Self { porter, books: Books::default(), passes: 0 }
+        Self { porter, books: Books::default(), passes: 0, last: LastNumbers::default() }
     }
 
-    pub(super) fn report(self, holds: Sum, frozen: Duration) -> TransferReport {
+    pub(super) fn report(self, holds: Sum, lines: u64, frozen: Duration) -> TransferReport {
         let findings = self.books.left_out.findings();
         let Self { passes, books: Books { moved, .. }, .. } = self;
-        TransferReport { passes, moved, holds, frozen, findings }
+        TransferReport { passes, moved, holds, lines, frozen, findings }
     }
 
     /// Counts what the first pass has to copy. Blobs that only wait for the garbage collector are
@@ -170,7 +172,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Brings over what differs; returns what this pass wrote.
+    /// Brings over what differs of the content; returns what this pass wrote. An earlier one brings
+    /// the log as well, so that little of that is left.
     pub(super) async fn pass(&mut self, pass: Pass) -> Result<Moved, TransferError> {
         let before = self.books.moved;
         let Transfer { from, to, .. } = self.porter.transfer;
@@ -186,6 +189,10 @@ impl<'a> Run<'a> {
             if is_new && !to.content.repository_exists(&name).await? {
                 self.found(&name).await?;
             }
+            self.history(&name).await?;
+        }
+        if !pass.is_last {
+            self.lines().await?;
         }
         self.passes += 1;
         Ok(self.books.moved.since(&before))
@@ -211,7 +218,8 @@ impl<'a> Run<'a> {
         };
         let at = transfer.clock.now();
         let (repository, tags, tag_digest, actor) = (name.clone(), Vec::new(), sha256, None);
-        let command = PutManifest { repository, manifest, tags, tag_digest, actor, at };
+        let command =
+            PutManifest { repository, manifest, tags, tag_digest, asks_taken: false, actor, at };
         let content = &transfer.to.content;
         content.put_manifest(command, Box::new(|_| Ok(()))).await.map_err(unexpected)?;
         content.delete_manifest(name, &sha256, None, at).await?;
@@ -243,7 +251,7 @@ impl<'a> Run<'a> {
             message: String::new(),
         });
         let Transfer { from, to, .. } = self.porter.transfer;
-        let (from, to, shutdown) = (&*from.walk, &*to.walk, self.porter.shutdown);
+        let (from, to, shutdown) = (Lists::of(from), Lists::of(to), self.porter.shutdown);
         let nothing = LeftOut::default();
         let left_out = &self.books.left_out;
         let sums = futures_util::future::try_join(

@@ -1,11 +1,12 @@
 //! What a side holds, as numbers and one digest, and where two sides differ.
 
 use oci::{Algorithm, Digest, Hasher, RepositoryName};
-use store::{LinkWalk, ManifestWalk, TagWalk, WalkStore};
+use store::{AccountWalk, HistoryStore, LinkWalk, ManifestWalk, TagMove, TagWalk, WalkStore};
 
 use super::cursor::{self, Pair, Pairs};
 use super::error::{Difference, TransferError};
 use super::left_out::LeftOut;
+use super::{Side, access};
 use crate::{Shutdown, WorkError};
 
 /// What a side holds.
@@ -19,14 +20,37 @@ pub struct Sum {
     pub manifests: u64,
     /// Tags.
     pub tags: u64,
-    /// Over all of them in order, with other names, media types and times.
+    /// Users and robots.
+    pub accounts: u64,
+    /// Grants.
+    pub grants: u64,
+    /// Over all of them in order, with other names, media types and times, and over
+    /// everything about accounts.
     pub digest: Digest,
+}
+
+/// What a side can list.
+#[derive(Clone, Copy)]
+pub(super) struct Lists<'a> {
+    walk: &'a dyn WalkStore,
+    history: &'a dyn HistoryStore,
+    accounts: &'a dyn AccountWalk,
+}
+
+impl<'a> Lists<'a> {
+    pub(super) fn of(side: &'a Side) -> Self {
+        Self { walk: &*side.walk, history: &*side.history, accounts: &*side.accounts }
+    }
 }
 
 /// What a link says, as the sum has it; `None` if it is left out.
 fn link(link: &LinkWalk, left_out: &LeftOut) -> Option<String> {
     let name = link.sha512.filter(|name| !left_out.holds_name(name));
-    let said = || name.map_or_else(|| "linked".to_owned(), |name| format!("linked as {name} too"));
+    let at = link.at;
+    let said = || match name {
+        Some(name) => format!("linked as {name} too since {at}"),
+        None => format!("linked since {at}"),
+    };
     (!left_out.holds_blob(&link.sha256)).then(said)
 }
 
@@ -42,7 +66,13 @@ fn tag(tag: &TagWalk, left_out: &LeftOut) -> Option<String> {
     (!left_out.holds_manifest(sha256)).then(|| format!("{digest} since {at}"))
 }
 
-fn go_on(shutdown: &Shutdown) -> Result<(), WorkError> {
+fn moved(one: &TagMove) -> String {
+    let TagMove { from, to, at, actor, .. } = one;
+    let digest = |digest: &Option<Digest>| digest.map_or("nothing".into(), |one| one.to_string());
+    format!("moved from {} to {} by {actor:?} at {at}", digest(from), digest(to))
+}
+
+pub(super) fn go_on(shutdown: &Shutdown) -> Result<(), WorkError> {
     match shutdown.requested() {
         true => Err(WorkError::Interrupted),
         false => Ok(()),
@@ -51,7 +81,7 @@ fn go_on(shutdown: &Shutdown) -> Result<(), WorkError> {
 
 /// Walks through a whole side.
 pub(super) async fn of(
-    walk: &dyn WalkStore,
+    lists: Lists<'_>,
     left_out: &LeftOut,
     shutdown: &Shutdown,
 ) -> Result<Sum, TransferError> {
@@ -64,6 +94,7 @@ pub(super) async fn of(
         }
         None => 0,
     };
+    let Lists { walk, history, accounts } = lists;
     let mut names = cursor::repositories(walk);
     while let Some(name) = names.next().await? {
         repositories += add(&name, Some("begins".to_owned()));
@@ -82,18 +113,25 @@ pub(super) async fn of(
             go_on(shutdown)?;
             tags += add(&one.tag, tag(&one, left_out));
         }
+        let mut list = cursor::history(history, &name);
+        while let Some(one) = list.next().await? {
+            go_on(shutdown)?;
+            add(&one.tag, Some(moved(&one)));
+        }
     }
-    Ok(Sum { repositories, links, manifests, tags, digest: hasher.finish() })
+    let (accounts, grants) = access::sum(accounts, &mut hasher, shutdown).await?;
+    let digest = hasher.finish();
+    Ok(Sum { repositories, links, manifests, tags, accounts, grants, digest })
 }
 
 /// Where two sides differ first; `None` if they do not. Nothing is left out in the target.
 pub(super) async fn difference(
-    from: &dyn WalkStore,
-    to: &dyn WalkStore,
+    from: Lists<'_>,
+    to: Lists<'_>,
     left_out: &LeftOut,
     shutdown: &Shutdown,
 ) -> Result<Option<Difference>, TransferError> {
-    let mut names = Pairs::new(cursor::repositories(from), cursor::repositories(to));
+    let mut names = Pairs::new(cursor::repositories(from.walk), cursor::repositories(to.walk));
     while let Some(pair) = names.next().await? {
         go_on(shutdown)?;
         let there = |_: &RepositoryName| Some("there".to_owned());
@@ -101,11 +139,14 @@ pub(super) async fn difference(
             return Ok(Some(differs));
         }
         let Some(name) = &pair.source else { continue };
-        if let Some(differs) = inside(from, to, name, left_out).await? {
+        if let Some(differs) = inside(from.walk, to.walk, name, left_out).await? {
+            return Ok(Some(differs));
+        }
+        if let Some(differs) = of_history(from.history, to.history, name).await? {
             return Ok(Some(differs));
         }
     }
-    Ok(None)
+    access::difference(from.accounts, to.accounts, shutdown).await
 }
 
 /// The same within a repository.
@@ -142,6 +183,27 @@ async fn inside(
         }
     }
     Ok(None)
+}
+
+/// The same within the history of a repository's tags: the moves are counted off.
+async fn of_history(
+    from: &dyn HistoryStore,
+    to: &dyn HistoryStore,
+    name: &RepositoryName,
+) -> Result<Option<Difference>, TransferError> {
+    let (mut from, mut to) = (cursor::history(from, name), cursor::history(to, name));
+    loop {
+        let pair = Pair { source: from.next().await?, target: to.next().await? };
+        if pair.source.is_none() && pair.target.is_none() {
+            return Ok(None);
+        }
+        let said = |one: &TagMove| Some(format!("{} {}", one.tag, moved(one)));
+        let what = |one: &TagMove| format!("history of tag {name}:{}", one.tag);
+        let differs = judge(&pair, said, said, what);
+        if differs.is_some() {
+            return Ok(differs);
+        }
+    }
 }
 
 /// The difference within a pair, if there is one.

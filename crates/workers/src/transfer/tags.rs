@@ -113,7 +113,15 @@ impl Run<'_> {
             let manifest = record(&walked, sha512)
                 .map_err(|refused| StoreError::Damaged(refused.to_string()))?;
             let (repository, actor, tag_digest) = (name.clone(), None, tag.digest);
-            Ok::<_, StoreError>(PutManifest { repository, manifest, tags, tag_digest, actor, at })
+            Ok::<_, StoreError>(PutManifest {
+                repository,
+                manifest,
+                tags,
+                tag_digest,
+                asks_taken: false,
+                actor,
+                at,
+            })
         };
         let named = put(Some(tag.digest), vec![tag.tag.clone()], tag.at)?;
         let plain = put(None, Vec::new(), walked.at)?;

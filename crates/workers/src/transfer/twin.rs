@@ -11,8 +11,8 @@ use store::{Random, SettingsStore, StoreError};
 
 use super::error::TransferError;
 use super::left_out::LeftOut;
-use super::sum::{self, Sum};
-use super::{Transfer, cursor};
+use super::sum::{self, Lists, Sum};
+use super::{Side, Transfer, access, cursor};
 use crate::{Shutdown, WorkError};
 
 /// Setting under which a store keeps its own name.
@@ -35,13 +35,25 @@ pub(super) async fn admit(transfer: &Transfer, shutdown: &Shutdown) -> Result<()
     if source == target {
         return Err(TransferError::Same);
     }
-    if let Some(first) = cursor::repositories(&*transfer.to.walk).next().await? {
+    if let Some(own) = look_for_own(&transfer.to).await? {
         if !transfer.resume {
-            return Err(TransferError::TargetHolds(first));
+            return Err(own);
         }
         look_at_twin(transfer, &source, shutdown).await?;
     }
     write(&*transfer.to.settings, &Twin { name: source, sum: None }).await
+}
+
+/// What the target has of its own, as what refuses it.
+async fn look_for_own(target: &Side) -> Result<Option<TransferError>, TransferError> {
+    if let Some(first) = cursor::repositories(&*target.walk).next().await? {
+        return Ok(Some(TransferError::TargetHolds(first)));
+    }
+    if let Some(first) = access::first(&*target.accounts).await? {
+        return Ok(Some(TransferError::TargetHasAccounts(first)));
+    }
+    let line = cursor::lines(&*target.accounts).next().await?;
+    Ok(line.map(|line| TransferError::TargetHasAccounts(format!("line {} of it", line.id))))
 }
 
 async fn look_at_twin(
@@ -55,7 +67,7 @@ async fn look_at_twin(
         return Err(TransferError::NotATwin);
     };
     let Some(then) = twin.sum else { return Ok(()) };
-    let now = sum::of(&*transfer.to.walk, &LeftOut::default(), shutdown).await?;
+    let now = sum::of(Lists::of(&transfer.to), &LeftOut::default(), shutdown).await?;
     match now.digest.to_string() == then {
         true => Ok(()),
         false => Err(TransferError::Changed),

@@ -252,6 +252,7 @@ impl House {
             manifest: new,
             tags: tags.iter().map(|tag| Tag::parse(tag).unwrap()).collect(),
             tag_digest: sha512.unwrap_or(sha256),
+            asks_taken: false,
             actor: None,
             at: self.clock.now(),
         };

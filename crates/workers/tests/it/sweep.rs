@@ -178,8 +178,11 @@ impl UploadStore for Late {
     ) -> Result<Vec<UploadRow>, StoreError> {
         self.house.meta.stale_uploads(open_before, ended_before, limit).await
     }
-    async fn remove_uploads(&self, ids: Vec<UploadId>) -> Result<(), StoreError> {
-        self.house.meta.remove_uploads(ids).await
+    async fn remove_uploads(
+        &self,
+        uploads: Vec<(UploadId, u64)>,
+    ) -> Result<Vec<UploadId>, StoreError> {
+        self.house.meta.remove_uploads(uploads).await
     }
 }
 

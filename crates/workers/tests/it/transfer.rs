@@ -8,9 +8,9 @@ use blobstore::{Bucket, Memory, ObjectBlobs, ObjectBlobsOptions};
 use oci::{Algorithm, ByteRange, Digest, Tag};
 use parking_lot::Mutex;
 use store::{
-    BlobPlace, ContentStore, CounterStore, ImportBatch, ImportStore, ImportedBlob, OsRandom, Page,
-    PublishBlob, PublishPlan, PullCount, SettingsStore, StoreError, UnlinkBlob, WalkStore,
-    WriteError,
+    BlobPlace, ContentStore, CounterStore, HistoryStore, ImportBatch, ImportStore, ImportedBlob,
+    NewHistory, OsRandom, Page, PublishBlob, PublishPlan, PullCount, SettingsStore, StoreError,
+    TagMove, Timestamp, UnlinkBlob, WalkStore, WriteError,
 };
 use tokio::sync::watch;
 use workers::transfer::{
@@ -20,6 +20,8 @@ use workers::{Finding, Observer, Problem, Progress, Shutdown, Silent, Volume, Wo
 
 use crate::house::{Ear, House, image, index, name, referrer};
 
+mod accounts;
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn side(house: &House) -> Side {
@@ -28,6 +30,8 @@ fn side(house: &House) -> Side {
         content: house.meta.clone(),
         import: house.meta.clone(),
         counters: house.meta.clone(),
+        history: house.meta.clone(),
+        accounts: house.meta.clone(),
         settings: house.meta.clone(),
         blobs: house.blobs.clone(),
     }
@@ -83,6 +87,9 @@ async fn everything(house: &House) -> Vec<String> {
         }
         for tag in house.meta.walk_tags(&repository, Page::first(1000)).await.unwrap() {
             lines.push(format!("{repository} {tag:?}"));
+        }
+        for one in house.meta.walk_history(&repository, Page::first(1000)).await.unwrap() {
+            lines.push(format!("{repository} {:?}", TagMove { number: 0, ..one }));
         }
     }
     lines
@@ -152,6 +159,20 @@ async fn furnish(house: &House) {
 
 /// A client pushes bytes that are there already, under another name if one is given.
 async fn name_by(house: &House, repository: &str, bytes: &[u8], sha512: Option<Digest>) {
+    publish(house, repository, bytes, sha512, store::Clock::now(&*house.clock)).await;
+}
+
+async fn name_by_at(house: &House, repository: &str, bytes: &[u8], at: Timestamp) {
+    publish(house, repository, bytes, None, at).await;
+}
+
+async fn publish(
+    house: &House,
+    repository: &str,
+    bytes: &[u8],
+    sha512: Option<Digest>,
+    at: Timestamp,
+) {
     let command = PublishBlob {
         repository: name(repository),
         sha256: Digest::sha256(bytes),
@@ -159,7 +180,7 @@ async fn name_by(house: &House, repository: &str, bytes: &[u8], sha512: Option<D
         size: bytes.len() as u64,
         place: None,
         session: None,
-        at: store::Clock::now(&*house.clock),
+        at,
     };
     let kept = Box::new(|_: &_| Ok(PublishPlan::KeepExisting));
     house.meta.publish_blob(command, kept).await.unwrap();
@@ -177,7 +198,8 @@ async fn arrives(to: &House) {
     assert_eq!(pull(to, "b/c", &Digest::sha256(b"{}")).await, b"{}");
     assert_eq!(to.meta.setting("upload-key").await.unwrap().unwrap(), b"secret");
     let bytes = large().len() as u64 + 7;
-    let moved = Moved { blobs: 3, bytes, links: 5, manifests: 6, tags: 7, removed: 0 };
+    let moved =
+        Moved { blobs: 3, bytes, links: 5, manifests: 6, tags: 7, removed: 0, ..Moved::default() };
     assert_eq!((report.passes, report.moved), (1, moved));
     let holds = report.holds;
     let counts = (holds.repositories, holds.links, holds.manifests, holds.tags);
@@ -193,6 +215,71 @@ async fn everything_arrives_with_its_times_names_and_pulls() {
 #[tokio::test]
 async fn everything_arrives_in_a_bucket() {
     arrives(&cluster()).await;
+}
+
+#[tokio::test]
+async fn the_history_of_tags_arrives_with_who_moved_them_and_what_is_gone() {
+    let (from, to) = (House::new(), House::new());
+    furnish(&from).await;
+    carry(&from, &to).await;
+    // As if other people had done what the house did.
+    let moves = async |repository: &str| {
+        let page = Page::first(1000);
+        from.meta.walk_history(&name(repository), page).await.unwrap()
+    };
+    let tags = ["two", "one", "all"].map(|tag| Tag::parse(tag).unwrap());
+    let by = |one: &TagMove, actor: &str| TagMove { actor: Some(actor.to_owned()), ..one.clone() };
+    let mut histories = Vec::new();
+    for (tag, (actor, count)) in tags.iter().zip([("ann", 600), ("bob", 100), ("eve", 100)]) {
+        let held = moves("a").await;
+        let held: Vec<_> = held.into_iter().filter(|one| one.tag == *tag).collect();
+        // More than is written at once.
+        let moves = held.iter().cycle().take(count).map(|one| by(one, actor)).collect::<Vec<_>>();
+        let from_number = Some(held[0].number);
+        histories.push(NewHistory { tag: tag.clone(), from_number, moves });
+    }
+    let at = store::Clock::now(&*from.clock);
+    let eve = Some("eve".to_owned());
+    for history in histories {
+        from.meta.write_history(&name("a"), vec![history]).await.unwrap();
+    }
+    assert!(from.meta.delete_tag(&name("a"), &tags[2], eve, at).await.unwrap());
+    carry_on(&from, &to).await.unwrap();
+    assert_eq!(everything(&to).await, everything(&from).await);
+    assert!(everything(&to).await.iter().any(|line| line.contains("eve")));
+    // And back, where the end of one is missing.
+    let last = moves("a").await.into_iter().rfind(|one| one.tag == tags[0]).unwrap();
+    let cut =
+        NewHistory { tag: tags[0].clone(), from_number: Some(last.number), moves: Vec::new() };
+    let before = everything(&from).await;
+    from.meta.write_history(&name("a"), vec![cut]).await.unwrap();
+    assert!(matches!(carry_on(&to, &from).await, Err(TransferError::Changed)));
+    carry_on(&from, &to).await.unwrap();
+    assert_eq!(everything(&to).await, everything(&from).await);
+    assert_eq!(everything(&to).await.len(), before.len() - 1);
+}
+
+#[tokio::test]
+async fn links_keep_their_ages_whichever_side_is_younger() {
+    let (from, to) = (House::new(), House::new());
+    let digest = from.push_stored("a", b"layer").await;
+    carry(&from, &to).await;
+    let age =
+        async |house: &House| house.meta.walk_links(&name("a"), Page::first(9)).await.unwrap();
+    assert_eq!(age(&to).await, age(&from).await);
+    // Pushed again in the source, then by somebody who was behind.
+    from.clock.advance(MINUTE);
+    name_by(&from, "a", b"layer", None).await;
+    carry_on(&from, &to).await.unwrap();
+    assert_eq!(age(&to).await, age(&from).await);
+    from.clock.advance(MINUTE);
+    let command = UnlinkBlob { repository: name("a"), digest };
+    from.meta.unlink_blob(command, Box::new(|_| Ok(()))).await.unwrap();
+    let old = House::new();
+    name_by_at(&from, "a", b"layer", store::Clock::now(&*old.clock)).await;
+    let report = carry_on(&from, &to).await.unwrap();
+    assert_eq!((report.moved.links, report.moved.blobs), (1, 0));
+    assert_eq!(age(&to).await, age(&from).await);
 }
 
 #[tokio::test]
@@ -398,7 +485,15 @@ async fn the_way_back_is_a_move_in_the_other_direction() {
     second.meta.delete_tag(&name("a"), &Tag::parse("one").unwrap(), None, at).await.unwrap();
     let report = carry_on(&second, &first).await.unwrap();
     assert_eq!(everything(&first).await, everything(&second).await);
-    let moved = Moved { blobs: 1, bytes: 20, links: 1, manifests: 1, tags: 2, removed: 1 };
+    let moved = Moved {
+        blobs: 1,
+        bytes: 20,
+        links: 1,
+        manifests: 1,
+        tags: 2,
+        removed: 1,
+        ..Moved::default()
+    };
     assert_eq!(report.moved, moved);
 }
 

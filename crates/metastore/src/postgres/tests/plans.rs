@@ -1,8 +1,8 @@
 //! How the server finds rows: by index, never by reading a whole table.
 
 use super::super::{
-    content, counter, import, liveness, mount, presence, publish, settings, tag, unlink, upload,
-    walk,
+    account, account_walk, audit, change, content, counter, import, liveness, manifest, mount,
+    presence, publish, settings, tag, unlink, upload, walk,
 };
 use super::*;
 
@@ -28,6 +28,10 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("setting", settings::GET),
     ("upload", upload::UPLOAD),
     ("stale uploads", upload::STALE),
+    ("closing upload", upload::CLOSING),
+    ("hold a manifest", manifest::HOLD_BY_NAME),
+    ("lock tags", tag::LOCK_ALL),
+    ("remove uploads", upload::REMOVE),
     ("stale links", liveness::STALE_LINKS),
     ("untagged manifests", liveness::UNTAGGED),
     ("range of blobs", liveness::RANGE),
@@ -42,6 +46,32 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("walk manifests", walk::MANIFESTS),
     ("walk tags", walk::TAGS),
     ("walk blobs", walk::BLOBS),
+    ("account", account::ACCOUNT),
+    ("account by number", account::ACCOUNT_BY_ID),
+    ("accounts page", account::ACCOUNTS),
+    ("token with account", account::CREDENTIAL_AND_ACCOUNT),
+    ("token by number", account::CREDENTIAL_BY_ID),
+    ("tokens of an account", account::CREDENTIALS),
+    ("teams page", account::TEAMS),
+    ("note use", account::NOTE_USE),
+    ("remove ended tokens", account::REMOVE_ENDED),
+    ("walk accounts", account::ACCOUNTS_BY_ID),
+    ("walk tokens", account::CREDENTIALS_BY_ID),
+    ("free a name", account_walk::FREE_NAME),
+    ("free a token", account_walk::FREE_TOKEN),
+    ("leave teams", account_walk::LEAVE_TEAMS),
+    ("remove lines", account_walk::REMOVE_LINES),
+    ("find account", change::FIND_ACCOUNT),
+    ("find token", change::FIND_CREDENTIAL),
+    ("role in use", change::ROLE_IN_USE),
+    ("drop grants", change::DROP_GRANTS),
+    ("last seal", audit::LAST),
+    ("first seal", audit::FIRST),
+    ("unsealed lines", audit::UNSEALED),
+    ("seal", audit::SEAL),
+    ("first young line", audit::FIRST_YOUNG),
+    ("count unsealed", audit::COUNT_UNSEALED),
+    ("prune the log", audit::PRUNE),
 ];
 
 /// Pages must come out of an index in order, or each one reads all the others.
@@ -60,6 +90,15 @@ const IN_ORDER: &[&str] = &[
     "walk manifests",
     "walk tags",
     "walk blobs",
+    "accounts page",
+    "walk accounts",
+    "walk tokens",
+    "remove lines",
+    "tokens of an account",
+    "last seal",
+    "first seal",
+    "unsealed lines",
+    "first young line",
 ];
 
 /// The plan for any parameters, if the server can help it neither a scan nor a
@@ -89,4 +128,13 @@ async fn no_statement_reads_a_whole_table() {
         let sorts = plan.contains("Sort");
         assert!(!sorts || !IN_ORDER.contains(name), "{name} sorts:\n{plan}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL"]
+async fn what_is_unverified_is_counted_in_an_index_of_nothing_else() {
+    let server = PostgresServer::start();
+    open(&server.url()).await;
+    let plan = plan(&server, import::UNVERIFIED_TOTAL);
+    assert!(plan.contains("Index Only Scan using blob_unverified"), "{plan}");
 }

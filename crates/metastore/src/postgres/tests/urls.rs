@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::super::options::{Host, RootCertificates, TlsMode};
+use super::super::options::{ClientCertificate, Host, RootCertificates, TlsMode};
 use super::*;
 
 fn parse(url: &str) -> PostgresOptions {
@@ -46,12 +46,14 @@ fn a_url_may_name_several_hosts_addresses_and_sockets() {
 fn parameters_are_read() {
     let options = parse(
         "postgres://db/?user=ann&password=p%26&dbname=x&sslmode=verify-full\
-         &sslrootcert=/etc/ca.pem&application_name=one&options=-c%20search_path%3Db",
+         &sslrootcert=/etc/ca.pem&sslcert=/etc/us.crt&sslkey=/etc/us.key&application_name=one&options=-c%20search_path%3Db",
     );
     assert_eq!((options.user.as_str(), options.database.as_str()), ("ann", "x"));
     assert_eq!((options.password.as_deref(), options.tls), (Some("p&"), TlsMode::VerifyFull));
     let file = RootCertificates::File(PathBuf::from("/etc/ca.pem"));
     assert_eq!(options.root_certificates, Some(file));
+    let (certificate, key) = (PathBuf::from("/etc/us.crt"), PathBuf::from("/etc/us.key"));
+    assert_eq!(options.client_certificate, Some(ClientCertificate { certificate, key }));
     assert_eq!(options.application_name, "one");
     assert_eq!(options.server_options.as_deref(), Some("-c search_path=b"));
     let system = parse("postgres://ann@db/x?sslmode=verify-ca&sslrootcert=system");
@@ -73,6 +75,8 @@ fn a_url_that_cannot_be_read_names_the_part_and_not_the_password() {
         ("postgres://ann:5/s3cr3t@db", "names no user"),
         ("postgres://ann:s3cr3t?x@db/x", "%3F"),
         ("postgres://ann:1?s3cr3t=x@db/x", "%3F"),
+        ("postgres://ann:s3cr3t@db/x?sslcert=/x", "sslcert and sslkey"),
+        ("postgres://ann:s3cr3t@db/x?sslkey=/x", "sslcert and sslkey"),
         ("postgres://ann@db/x?s3cr3t=1", "a parameter that is not known"),
         ("postgres://ann@db/x?password=1&s3cr3t", "has a parameter without ="),
         ("postgres://ann@db/x?sslmode=s3cr3t", "sslmode"),

@@ -145,6 +145,16 @@ async fn a_file_of_the_first_schema_keeps_what_it_holds() {
     store.put_manifest(push("one", &[], &["t"]), Box::new(|_| Ok(()))).await.unwrap();
 }
 
+#[test]
+fn programs_of_the_first_schema_may_go_back_to_the_file() {
+    let fresh = Temporary::new();
+    let stamp = fresh.store.read(|connection| {
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        Ok(connection.query_row("SELECT schema, min_binary FROM meta", [], read)?)
+    });
+    assert_eq!(stamp.unwrap(), (5_i64, 1_i64));
+}
+
 #[tokio::test]
 async fn a_writer_with_nothing_to_do_moves_the_log_into_the_file() {
     let fresh = Temporary::new();

@@ -1,0 +1,83 @@
+//! Hearing of changes that another replica made.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use store::{AccessChange, AccountStore};
+
+use super::*;
+use crate::MetadataStore;
+
+const LISTENING: &str = "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN berth_access'";
+/// Far less than the time after which one is woken anyway.
+const SOON: Duration = Duration::from_secs(20);
+
+async fn change(store: &Postgres, team: &str) {
+    let steps = vec![AccessChange::AddTeam(team.into())];
+    store.change_access(steps, Box::new(|_| Ok(())), vec![], at(1)).await.unwrap();
+}
+
+/// Waits until the store listens: it says so by waking everybody.
+async fn until_it_listens(store: &Postgres) {
+    tokio::time::timeout(SOON, store.access_changed()).await.expect("it listens");
+}
+
+/// Whoever waits at `store` while `work` is done is woken soon.
+async fn wakes(store: &Postgres, work: impl Future<Output = ()>) {
+    let mut waiting = pin!(store.access_changed());
+    let begun = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(begun.is_pending(), "nothing has changed yet");
+    work.await;
+    tokio::time::timeout(SOON, waiting).await.expect("somebody says that there was a change");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL"]
+async fn a_change_wakes_other_replicas_over_one_connection() {
+    let server = PostgresServer::start();
+    let url = server.create_database("waking");
+    let (store, other) = (open(&url).await, open(&url).await);
+    assert_eq!(server.sql("waking", LISTENING), "0", "nobody has waited yet");
+    until_it_listens(&store).await;
+    wakes(&store, change(&other, "one")).await;
+    assert_eq!(store.access_version().await.unwrap(), 1);
+    let many = futures_util::future::join_all((0..5).map(|_| store.access_changed()));
+    tokio::time::timeout(SOON, futures_util::future::join(many, change(&other, "two")))
+        .await
+        .expect("all who wait are woken");
+    assert_eq!(server.sql("waking", LISTENING), "1");
+    store.close().await;
+    let gone = async {
+        while server.sql("waking", LISTENING) != "0" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON, gone).await.expect("a closed store does not listen");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL"]
+async fn a_listener_that_lost_its_connection_makes_another_one() {
+    let server = PostgresServer::start();
+    let url = server.create_database("waking");
+    let (store, other) = (open(&url).await, open(&url).await);
+    until_it_listens(&store).await;
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE query = 'LISTEN berth_access'";
+    // What changed meanwhile may have been missed, so to be back wakes, too.
+    wakes(&store, async { assert_eq!(server.sql("waking", end), "t") }).await;
+    wakes(&store, change(&other, "one")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL"]
+async fn behind_a_proxy_only_changes_of_the_process_itself_wake() {
+    let server = PostgresServer::start();
+    let mut options = PostgresOptions::from_url(&server.url()).unwrap();
+    options.prepared = false;
+    let store = Postgres::open(options).await.unwrap();
+    wakes(&store, change(&store, "one")).await;
+    assert_eq!(server.sql("postgres", LISTENING), "0");
+}
