@@ -39,8 +39,9 @@ impl Registry {
     ) -> Result<bool, Error> {
         let actor = granted.caller().name().map(str::to_owned);
         let at = self.clock.now();
-        let deleted = self.content.delete_manifest(granted.repository(), digest, actor, at).await?;
-        Ok(deleted.is_some())
+        let deleted = self.content.delete_manifest(granted.repository(), digest, actor, at).await;
+        self.forget(granted, digest);
+        Ok(deleted?.is_some())
     }
 
     /// Takes a blob out of the repository, unless a manifest there needs it.
@@ -52,7 +53,9 @@ impl Registry {
         self.deletion_enabled()?;
         let repository = granted.repository().clone();
         let command = UnlinkBlob { repository: repository.clone(), digest: *digest };
-        match self.content.unlink_blob(command, Box::new(rules::unlinkable)).await {
+        let unlinked = self.content.unlink_blob(command, Box::new(rules::unlinkable)).await;
+        self.forget(granted, digest);
+        match unlinked {
             Ok(()) => Ok(()),
             Err(WriteError::Refused(Refusal::BlobUnknown)) => {
                 Err(Error::BlobUnknown { repository, digest: *digest })
@@ -61,6 +64,13 @@ impl Registry {
                 Err(Error::BlobNeeded { digest: *digest, by })
             }
             Err(error) => Err(Error::unexpected(error)),
+        }
+    }
+
+    /// Whatever became of the deletion: its answer may have been lost.
+    fn forget(&self, granted: &Granted<Delete>, digest: &Digest) {
+        if let Some(stale) = &self.stale {
+            stale.forget(granted.repository(), digest);
         }
     }
 

@@ -7,13 +7,22 @@ use oci::{Digest, ManifestError, Reference, RepositoryName};
 use store::{StoreError, UploadId, WriteError};
 
 use crate::SourceError;
+use crate::access::Denied;
 
 /// Why an operation did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The caller lacks the right, or is not known.
-    #[error("authentication required")]
-    Denied,
+    #[error("{0}")]
+    Denied(Denied),
+    /// The caller may make tags here, but not move these.
+    #[error("{who} may push new tags but not move {}", tags.join(", "))]
+    TagsTaken {
+        /// Who.
+        who: String,
+        /// `tag v1`.
+        tags: Vec<String>,
+    },
     /// No such repository.
     #[error("repository {0} is not known to this registry")]
     NameUnknown(RepositoryName),

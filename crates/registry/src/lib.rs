@@ -7,6 +7,8 @@
 //! leaves garbage, never a dangling name.
 
 pub mod access;
+pub mod accounts;
+pub mod audit;
 mod delete;
 mod error;
 mod pull;
@@ -20,7 +22,7 @@ use store::{BlobStore, Clock, ContentStore, Random, UploadStore};
 
 pub use access::Granted;
 pub use error::Error;
-pub use pull::{Blob, Catalogue, Referrers, TagList};
+pub use pull::{Blob, BlobSize, Catalogue, PulledManifest, Referrers, TagList};
 pub use push::{PushedManifest, Source, SourceError, UploadHint, UploadKey};
 pub use settings::{RepositoryPattern, Settings};
 
@@ -46,6 +48,7 @@ pub struct Registry {
     clock: Arc<dyn Clock>,
     sessions: push::Sessions,
     pulls: pull::Pulls,
+    stale: Option<pull::Stale>,
     settings: Settings,
 }
 
@@ -57,12 +60,18 @@ impl Registry {
         let ids = push::UploadIds::new(key, clock.clone(), random, settings.begin_within);
         let sessions = push::Sessions::new(ids, uploads, blobs.clone(), clock.clone(), &settings);
         let pulls = pull::Pulls::default();
-        Self { content, blobs, clock, sessions, pulls, settings }
+        let stale = pull::Stale::new(settings.stale_reads);
+        Self { content, blobs, clock, sessions, pulls, stale, settings }
     }
 
     /// Uploads that are held in memory or on the disk by this process.
     pub fn open_uploads(&self) -> u64 {
         self.sessions.count() as u64
+    }
+
+    /// Pulls that were answered from memory because the metadata was away.
+    pub fn stale_reads(&self) -> u64 {
+        self.stale.as_ref().map_or(0, pull::Stale::answers)
     }
 
     /// The operator's decisions.

@@ -33,6 +33,9 @@ pub struct Settings {
     pub shared: bool,
     /// Whether clients may be sent to the blob store for bytes.
     pub sends_away: bool,
+    /// For how long pulls of digests go on from memory while the metadata is
+    /// away; zero never.
+    pub stale_reads: Duration,
 }
 
 impl Default for Settings {
@@ -49,6 +52,7 @@ impl Default for Settings {
             upload_wait: Duration::from_secs(10),
             shared: false,
             sends_away: false,
+            stale_reads: Duration::ZERO,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use oci::RepositoryName;
 
+use super::denied::Denied;
 use super::{AccessDecision, AccessPolicy, AccessRequest, Action, Caller, Resource};
 use crate::Error;
 
@@ -17,16 +18,21 @@ pub struct Push;
 /// Marks a grant to remove.
 #[derive(Debug, Clone, Copy)]
 pub struct Delete;
-/// Marks a grant to list repositories.
-#[derive(Debug, Clone, Copy)]
-pub struct Catalog;
 
 /// The caller may do `A` in this repository. Only [`Access`] makes one.
 #[derive(Debug, Clone)]
 pub struct Granted<A> {
     caller: Caller,
     repository: RepositoryName,
+    may_overwrite: bool,
     action: PhantomData<A>,
+}
+
+impl Granted<Push> {
+    /// Whether tags that exist may be moved.
+    pub fn may_overwrite(&self) -> bool {
+        self.may_overwrite
+    }
 }
 
 impl<A> Granted<A> {
@@ -41,10 +47,18 @@ impl<A> Granted<A> {
     }
 }
 
-/// The caller may list repositories.
+/// The caller may list the repositories that it may read.
 #[derive(Debug, Clone)]
 pub struct GrantedCatalog {
-    _made_by_access: PhantomData<Catalog>,
+    access: Access,
+    caller: Caller,
+}
+
+impl GrantedCatalog {
+    /// Whether the list may show this one.
+    pub fn shows(&self, repository: &RepositoryName) -> bool {
+        self.access.policy.shows(&self.caller, repository)
+    }
 }
 
 /// The one way to a grant.
@@ -74,7 +88,10 @@ impl Access {
         caller: &Caller,
         repository: RepositoryName,
     ) -> Result<Granted<Push>, Error> {
-        self.grant(caller, repository, Action::Push)
+        let granted = self.grant(caller, repository, Action::Push)?;
+        let resource = Resource::Repository(&granted.repository);
+        let may_overwrite = self.decide(caller, resource, Action::Overwrite).is_ok();
+        Ok(Granted { may_overwrite, ..granted })
     }
 
     /// May the caller remove here?
@@ -89,7 +106,7 @@ impl Access {
     /// May the caller list repositories?
     pub fn catalog(&self, caller: &Caller) -> Result<GrantedCatalog, Error> {
         self.decide(caller, Resource::Catalog, Action::Pull)?;
-        Ok(GrantedCatalog { _made_by_access: PhantomData })
+        Ok(GrantedCatalog { access: self.clone(), caller: caller.clone() })
     }
 
     /// May the caller talk to the service at all?
@@ -109,17 +126,14 @@ impl Access {
         action: Action,
     ) -> Result<Granted<A>, Error> {
         self.decide(caller, Resource::Repository(&repository), action)?;
-        Ok(Granted { caller: caller.clone(), repository, action: PhantomData })
+        let caller = caller.clone();
+        Ok(Granted { caller, repository, may_overwrite: false, action: PhantomData })
     }
 
     fn decide(&self, caller: &Caller, resource: Resource<'_>, action: Action) -> Result<(), Error> {
         match self.policy.decide(&AccessRequest { caller, resource, action }) {
             AccessDecision::Granted => Ok(()),
-            AccessDecision::Denied => Err(Error::Denied),
-            AccessDecision::Hidden => Err(match resource {
-                Resource::Repository(name) => Error::NameUnknown(name.clone()),
-                Resource::Service | Resource::Catalog => Error::Denied,
-            }),
+            AccessDecision::Denied => Err(Error::Denied(Denied::of(caller, resource, action))),
         }
     }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use oci::{ByteRange, Digest};
 use store::{AddressRequest, BlobPlace, BlobRecord, ByteStream, StoreError};
 
+use super::stale::Found;
 use super::verifying::Verifying;
 use crate::access::Pull;
 use crate::{Error, Granted, Registry};
@@ -15,22 +16,53 @@ pub struct Blob {
     pub digest: Digest,
     /// Bytes.
     pub size: u64,
+    /// Whether the metadata is away and this is what it said lately.
+    pub stale: bool,
     record: BlobRecord,
+}
+
+/// How large a blob is that the caller may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobSize {
+    /// Bytes.
+    pub size: u64,
+    /// As [`Blob::stale`].
+    pub stale: bool,
 }
 
 impl Registry {
     /// Finds a member blob, ready to be read.
     pub async fn blob(&self, granted: &Granted<Pull>, digest: &Digest) -> Result<Blob, Error> {
-        match self.content.blob(granted.repository(), digest).await? {
-            Some(record) => Ok(Blob { digest: *digest, size: record.size, record }),
+        let repository = granted.repository();
+        let asking = self.content.blob(repository, digest);
+        let found = match &self.stale {
+            None => asking.await?.map(Found::fresh),
+            Some(stale) => stale.blob(&*self.clock, (repository, digest), asking).await?,
+        };
+        match found {
+            Some(Found { record, stale }) => {
+                Ok(Blob { digest: *digest, size: record.size, stale, record })
+            }
             None => Err(unknown(granted, digest)),
         }
     }
 
-    /// The size of a member blob in bytes, without a look at its content.
-    pub async fn blob_size(&self, granted: &Granted<Pull>, digest: &Digest) -> Result<u64, Error> {
-        let size = self.content.blob_size(granted.repository(), digest).await?;
-        size.ok_or_else(|| unknown(granted, digest))
+    /// The size of a member blob, without a look at its content.
+    pub async fn blob_size(
+        &self,
+        granted: &Granted<Pull>,
+        digest: &Digest,
+    ) -> Result<BlobSize, Error> {
+        let repository = granted.repository();
+        let asking = self.content.blob_size(repository, digest);
+        let found = match &self.stale {
+            None => asking.await?.map(Found::fresh),
+            Some(stale) => stale.blob_size(&*self.clock, (repository, digest), asking).await?,
+        };
+        match found {
+            Some(Found { record: size, stale }) => Ok(BlobSize { size, stale }),
+            None => Err(unknown(granted, digest)),
+        }
     }
 
     /// Reads `range` of a blob; `None` reads all of it. An imported blob that

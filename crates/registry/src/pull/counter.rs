@@ -6,8 +6,9 @@ use std::collections::hash_map::Entry;
 
 use oci::{Digest, Reference, RepositoryName, Tag};
 use parking_lot::Mutex;
-use store::{CounterStore, ManifestRecord, PullCount, Timestamp};
+use store::{CounterStore, PullCount, Timestamp};
 
+use super::PulledManifest;
 use crate::access::Pull;
 use crate::{Error, Granted, Registry};
 
@@ -79,7 +80,7 @@ impl Registry {
         &self,
         granted: &Granted<Pull>,
         reference: &Reference,
-        manifest: &ManifestRecord,
+        manifest: &PulledManifest,
     ) {
         let tag = match reference {
             Reference::Tag(tag) => Some(tag.clone()),

@@ -48,18 +48,29 @@ impl Registry {
         }
     }
 
-    /// Up to `limit` repositories with a manifest that sort after `after`.
+    /// Up to `limit` repositories with a manifest that sort after `after` and that the caller may
+    /// read.
     pub async fn catalog(
         &self,
-        _: &GrantedCatalog,
-        after: Option<String>,
+        granted: &GrantedCatalog,
+        mut after: Option<String>,
         limit: usize,
     ) -> Result<Catalogue, Error> {
         let limit = limit.min(PAGE);
-        let page = Page { after, limit: limit.saturating_add(1) };
-        let mut repositories = self.content.repositories(page).await?;
-        let more = repositories.len() > limit;
-        repositories.truncate(limit);
-        Ok(Catalogue { repositories, more })
+        let mut repositories = Vec::new();
+        loop {
+            let page = Page { after, limit: limit.saturating_add(1) };
+            let read = self.content.repositories(page).await?;
+            let is_last = read.len() <= limit;
+            after = read.last().map(|name| name.as_str().to_owned());
+            repositories.extend(read.into_iter().filter(|name| granted.shows(name)));
+            // What the caller may not read is passed over here and not told as the place to go on
+            // from: that would name it.
+            if is_last || repositories.len() > limit {
+                let more = repositories.len() > limit;
+                repositories.truncate(limit);
+                return Ok(Catalogue { repositories, more });
+            }
+        }
     }
 }

@@ -113,9 +113,9 @@ impl Live {
         Self { unclaimed: Some(state), ..self }
     }
 
-    /// What the row says if nothing was written over it yet; only once.
-    pub(super) fn unclaimed(&mut self) -> Option<UploadState> {
-        self.unclaimed.take()
+    /// What the row says if nothing was written over it yet.
+    pub(super) fn unclaimed(&self) -> Option<UploadState> {
+        self.unclaimed.clone()
     }
 
     /// The version of the row that this upload came from or wrote last.
@@ -214,6 +214,7 @@ impl Live {
     pub(super) fn noted(&mut self, offset: u64, version: u64) {
         self.noted = offset;
         self.version = version;
+        self.unclaimed = None;
     }
 
     /// A point to go on from after everything so far, if the bytes are staged.

@@ -5,7 +5,7 @@ use oci::{Algorithm, Digest, Manifest, MediaType, Reference, Role, Tag};
 use store::{NewManifest, PutManifest, PutManifestFacts, Refusal, WriteError};
 
 use crate::access::Push;
-use crate::rules::{ClosureRule, closure};
+use crate::rules::{ClosureRule, closure, tags_free};
 use crate::{Error, Granted, Registry};
 
 /// A manifest that is now in the repository.
@@ -42,15 +42,23 @@ impl Registry {
             manifest: new_manifest(&manifest, digest),
             tags: all_tags(reference, tags),
             tag_digest: digest,
+            asks_taken: !granted.may_overwrite(),
             actor: granted.caller().name().map(str::to_owned),
             at: self.clock.now(),
         };
-        let rule = Box::new(move |facts: &PutManifestFacts| closure(&rule, facts));
+        let may_overwrite = granted.may_overwrite();
+        let rule = Box::new(move |facts: &PutManifestFacts| {
+            tags_free(facts, may_overwrite).and_then(|()| closure(&rule, facts))
+        });
         match self.content.put_manifest(command, rule).await {
             Ok(()) => Ok(PushedManifest { digest, subject }),
             Err(WriteError::Refused(Refusal::MissingReferences(missing))) => {
                 Err(Error::MissingReferences(missing))
             }
+            Err(WriteError::Refused(Refusal::TagsTaken(tags))) => Err(Error::TagsTaken {
+                who: granted.caller().name().unwrap_or("an anonymous client").to_owned(),
+                tags: tags.iter().map(|tag| format!("tag {tag}")).collect(),
+            }),
             Err(error) => Err(Error::unexpected(error)),
         }
     }

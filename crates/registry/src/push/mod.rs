@@ -7,9 +7,12 @@
 
 mod id;
 mod live;
+mod look;
 mod manifest;
 mod mount;
 mod open;
+#[cfg(test)]
+mod postgres;
 mod publish;
 mod session;
 mod source;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::Source;
 use super::UploadHint;
 use super::live::{Keepsake, Live};
-use super::session::{Entry, Loaded, Sessions, Slot, open_state};
+use super::look::{Loaded, SeenBlob};
+use super::session::{Entry, Sessions, Slot, open_state};
 use crate::Error;
 
 /// Uploads that may rest with their file open.
@@ -21,6 +22,8 @@ pub(super) struct OpenUpload<'s> {
     pub(super) id: UploadId,
     pub(super) entry: Arc<Entry>,
     pub(super) slot: OwnedMutexGuard<Slot>,
+    /// The row of the blob that it is to be, if somebody has looked.
+    pub(super) blob: SeenBlob,
 }
 
 /// An upload whose bytes are being published. Others wait for it as they wait
@@ -39,6 +42,14 @@ impl<'s> OpenUpload<'s> {
     pub(super) fn offset(&self) -> u64 {
         match &*self.slot {
             Slot::Live(live) => live.offset(),
+            Slot::Unloaded | Slot::Ended => 0,
+        }
+    }
+
+    /// The version of the row that this upload came from or wrote last.
+    fn version(&self) -> u64 {
+        match &*self.slot {
+            Slot::Live(live) => live.version(),
             Slot::Unloaded | Slot::Ended => 0,
         }
     }
@@ -72,9 +83,10 @@ impl<'s> OpenUpload<'s> {
                 self.claim().await?;
             }
             received += chunk.len() as u64;
+            let version = self.version();
             if let Err(error) = self.append(chunk).await {
                 if matches!(error, Error::Store(StoreError::Full(_))) {
-                    self.give_back(began_at).await;
+                    self.give_back(began_at, version).await;
                 }
                 return Err(error);
             }
@@ -101,14 +113,12 @@ impl<'s> OpenUpload<'s> {
     /// Frees what a body took that found the disk full, so that others can
     /// write again: all of an upload that began with it, else what came since
     /// the last checkpoint.
-    async fn give_back(&mut self, began_at: u64) {
+    async fn give_back(&mut self, began_at: u64, version: u64) {
         let sessions = self.sessions;
         *self.slot = Slot::Unloaded;
         let freed = async {
             if began_at == 0 {
-                let Some(staging) = StagingId::parse(self.id.as_str()) else { return Ok(()) };
-                sessions.blobs.discard(&staging).await?;
-                return sessions.uploads.remove_uploads(vec![self.id.clone()]).await;
+                return self.forget_bytes(version).await;
             }
             let Some(claims) = sessions.ids.check(&self.id, &self.entry.repository) else {
                 return Ok(());
@@ -124,6 +134,21 @@ impl<'s> OpenUpload<'s> {
         if let Err(error) = freed.await {
             tracing::warn!(%error, upload = %self.id, "a full disk could not be relieved of an upload");
         }
+    }
+
+    /// Removes the row of this version and the bytes, unless somebody else goes
+    /// on with them.
+    async fn forget_bytes(&mut self, version: u64) -> Result<(), StoreError> {
+        let Some(staging) = StagingId::parse(self.id.as_str()) else { return Ok(()) };
+        let uploads = &self.sessions.uploads;
+        let is_ours = match version {
+            0 => uploads.upload(&self.id).await?.is_none(),
+            _ => !uploads.remove_uploads(vec![(self.id.clone(), version)]).await?.is_empty(),
+        };
+        if is_ours {
+            self.sessions.blobs.discard(&staging).await?;
+        }
+        Ok(())
     }
 
     async fn append(&mut self, chunk: bytes::Bytes) -> Result<(), Error> {
@@ -262,6 +287,11 @@ impl Drop for OpenUpload<'_> {
 }
 
 impl Closing<'_> {
+    /// The row of the blob that it is to be, if somebody has looked.
+    pub(super) fn blob(&self) -> SeenBlob {
+        self.upload.blob
+    }
+
     /// What is being closed.
     pub(super) fn upload(&self) -> ClosingUpload {
         ClosingUpload { id: self.upload.id.clone(), version: self.version }

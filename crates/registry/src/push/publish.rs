@@ -7,6 +7,7 @@ use store::{
 };
 
 use super::live::{Finished, Live};
+use super::look::SeenBlob;
 use crate::{Error, Registry, rules};
 
 /// How often bytes may turn out to be needed after all before it is a bug.
@@ -21,12 +22,16 @@ impl Registry {
         digests: Digests,
         size: u64,
         live: Live,
-        session: Option<ClosingUpload>,
+        session: Option<(ClosingUpload, SeenBlob)>,
     ) -> Result<(), Error> {
+        let (session, seen) = session.map_or((None, None), |(session, seen)| (Some(session), seen));
         let staging = live.is_staged().then(|| live.staging().clone());
         let unique = live.staging().clone();
         let mut bytes = Some(live.finish()?);
-        let mut state = self.content.blob_state(&digests.sha256).await?;
+        let mut state = match seen {
+            Some(state) => state,
+            None => self.content.blob_state(&digests.sha256).await?,
+        };
         for _ in 0..ATTEMPTS {
             let spare = matches!(state, Some(BlobState::Live | BlobState::Condemned));
             let place = match bytes.take_if(|_| !spare) {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use super::id::IdClaims;
 use super::live::{HeldLimits, HeldTotal, Live};
+use super::look::Loaded;
 use super::open::OpenUpload;
 use super::{UploadHint, UploadIds};
 use crate::{Error, Settings};
@@ -28,7 +28,7 @@ pub(crate) struct Sessions {
     pub(super) ids: UploadIds,
     pub(super) uploads: Arc<dyn UploadStore>,
     pub(super) blobs: Arc<dyn BlobStore>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     entries: Mutex<HashMap<UploadId, Arc<Entry>>>,
     held: Arc<HeldTotal>,
     limits: HeldLimits,
@@ -61,9 +61,6 @@ pub(super) enum Opened<'s> {
 
 /// How long a stop waits for requests that still write to their uploads.
 const LAST_WRITERS: Duration = Duration::from_secs(1);
-
-/// How long another process may take to close an upload.
-const SETTLING: Duration = Duration::from_secs(30);
 
 /// Open uploads at once; more are told to come back later.
 const MAX_OPEN: usize = 65_536;
@@ -111,10 +108,12 @@ impl Sessions {
     }
 
     /// Takes the upload for this request, waiting for another one to let go.
+    /// `closed` is the digest of the blob that is to be made of it, if any.
     pub(super) async fn open(
         &self,
         id: &UploadId,
         repository: &RepositoryName,
+        closed: Option<Digest>,
     ) -> Result<Opened<'_>, Error> {
         let unknown = || Error::UploadUnknown(id.clone());
         let claims = self.ids.check(id, repository).ok_or_else(unknown)?;
@@ -125,18 +124,22 @@ impl Sessions {
         if self.shared {
             *slot = Slot::Unloaded;
         }
+        let mut blob = None;
         if !matches!(*slot, Slot::Live(_)) {
-            match self.load(id, repository, claims).await {
-                Ok(Loaded::Live(live)) => *slot = Slot::Live(live),
-                Ok(Loaded::Finished(digest)) => {
+            match self.find(id, repository, claims, closed).await {
+                Ok((Loaded::Live(live), seen)) => {
+                    *slot = Slot::Live(live);
+                    blob = seen;
+                }
+                Ok((Loaded::Finished(digest), _)) => {
                     self.forget(id, &entry);
                     return Ok(Opened::Finished(digest));
                 }
-                Ok(Loaded::Unknown) => {
+                Ok((Loaded::Unknown, _)) => {
                     self.forget(id, &entry);
                     return Err(unknown());
                 }
-                Ok(Loaded::Elsewhere) => {
+                Ok((Loaded::Elsewhere, _)) => {
                     self.forget(id, &entry);
                     return Err(Error::UploadBusy);
                 }
@@ -146,7 +149,7 @@ impl Sessions {
                 }
             }
         }
-        Ok(Opened::Open(OpenUpload { sessions: self, id: id.clone(), entry, slot }))
+        Ok(Opened::Open(OpenUpload { sessions: self, id: id.clone(), entry, slot, blob }))
     }
 
     /// Bytes kept so far, without beginning a session.
@@ -158,7 +161,7 @@ impl Sessions {
         let unknown = || Error::UploadUnknown(id.clone());
         let claims = self.ids.check(id, repository).ok_or_else(unknown)?;
         if !self.shared && self.entries.lock().contains_key(id) {
-            return match self.open(id, repository).await? {
+            return match self.open(id, repository, None).await? {
                 Opened::Open(upload) => Ok(upload.offset()),
                 Opened::Finished(_) => Err(unknown()),
             };
@@ -204,51 +207,6 @@ impl Sessions {
         {
             entries.remove(id);
         }
-    }
-
-    pub(super) async fn load(
-        &self,
-        id: &UploadId,
-        repository: &RepositoryName,
-        claims: IdClaims,
-    ) -> Result<Loaded, StoreError> {
-        match self.uploads.upload(id).await? {
-            Some(row) if row.repository != *repository => Ok(Loaded::Unknown),
-            Some(UploadRow { state: UploadState::Finished { digest }, .. }) => {
-                Ok(Loaded::Finished(digest))
-            }
-            Some(UploadRow { state: UploadState::Cancelled, .. }) => Ok(Loaded::Unknown),
-            Some(row) => self.reopen(row, claims.hint).await,
-            None if claims.may_begin => Ok(Loaded::Live(Box::new(self.live(id, claims.hint)?))),
-            None => Ok(Loaded::Unknown),
-        }
-    }
-
-    /// Goes on from what the row says. Hash states of another version or a
-    /// staging area that is gone end the upload: the client begins again.
-    async fn reopen(&self, row: UploadRow, hint: UploadHint) -> Result<Loaded, StoreError> {
-        let live = self.live(&row.id, hint)?;
-        let live = match &row.state {
-            UploadState::Held(bytes) => Some(live.with_held(bytes, row.version)),
-            UploadState::Open { offset, hashers, place } => {
-                let restored: Option<Vec<Hasher>> =
-                    hashers.iter().map(|state| Hasher::restore(state)).collect();
-                let Some(hashers) = restored.filter(|all| !all.is_empty()) else {
-                    return Ok(Loaded::Unknown);
-                };
-                let from = Checkpoint { offset: *offset, hashers, place: place.clone() };
-                let staged = self.blobs.reopen(live.staging(), from).await?;
-                staged.map(|staged| live.reopened(staged, row.version))
-            }
-            UploadState::Finished { .. } | UploadState::Cancelled => None,
-        };
-        let fresh = row.updated_at.after(SETTLING) > self.clock.now();
-        Ok(match live {
-            None if self.shared && fresh => Loaded::Elsewhere,
-            Some(live) if self.shared => Loaded::Live(Box::new(live.shared(row.state))),
-            Some(live) => Loaded::Live(Box::new(live)),
-            None => Loaded::Unknown,
-        })
     }
 
     pub(super) fn live(&self, id: &UploadId, hint: UploadHint) -> Result<Live, StoreError> {
@@ -341,15 +299,6 @@ impl Sessions {
             false => Err(Error::UploadBusy),
         }
     }
-}
-
-pub(super) enum Loaded {
-    Live(Box<Live>),
-    Finished(Digest),
-    /// Its bytes are not where its row says: another process is giving them
-    /// their final place, or ended while it did.
-    Elsewhere,
-    Unknown,
 }
 
 pub(super) fn open_state(checkpoint: &Checkpoint) -> UploadState {

@@ -33,7 +33,7 @@ impl Registry {
         range: Option<ContentRange>,
         source: &mut dyn Source,
     ) -> Result<u64, Error> {
-        match self.sessions.open(id, granted.repository()).await? {
+        match self.sessions.open(id, granted.repository(), None).await? {
             Opened::Finished(_) => Err(Error::UploadUnknown(id.clone())),
             Opened::Open(mut upload) => {
                 receive(&mut upload, range, source).await?;
@@ -46,14 +46,15 @@ impl Registry {
 
     /// Cancels an upload and forgets its bytes.
     pub async fn cancel_upload(&self, granted: &Granted<Push>, id: &UploadId) -> Result<(), Error> {
-        match self.sessions.open(id, granted.repository()).await? {
+        match self.sessions.open(id, granted.repository(), None).await? {
             Opened::Finished(_) => Err(Error::UploadUnknown(id.clone())),
             Opened::Open(upload) => upload.cancel().await,
         }
     }
 
     /// Appends a last body, checks the digest and makes the blob a member of
-    /// the repository. The same call again gets the same success for a while.
+    /// the repository. The same call again gets the same success for a while,
+    /// also while another process is at it.
     pub async fn finish_upload(
         &self,
         granted: &Granted<Push>,
@@ -62,7 +63,24 @@ impl Registry {
         source: &mut dyn Source,
         digest: Digest,
     ) -> Result<(), Error> {
-        let mut upload = match self.sessions.open(id, granted.repository()).await? {
+        match self.finish_here(granted, id, range, source, digest).await {
+            Err(Error::UploadBusy) if self.settings.shared => {
+                self.sessions.closed_elsewhere(id, digest).await
+            }
+            ended => ended,
+        }
+    }
+
+    async fn finish_here(
+        &self,
+        granted: &Granted<Push>,
+        id: &UploadId,
+        range: Option<ContentRange>,
+        source: &mut dyn Source,
+        digest: Digest,
+    ) -> Result<(), Error> {
+        let closed = Some(digest);
+        let mut upload = match self.sessions.open(id, granted.repository(), closed).await? {
             Opened::Finished(known) if known == digest => return Ok(()),
             Opened::Finished(_) => return Err(Error::UploadUnknown(id.clone())),
             Opened::Open(upload) => upload,
@@ -75,7 +93,7 @@ impl Registry {
             return Err(mismatch);
         }
         let (live, closing) = upload.close().await?;
-        let upload = Some(closing.upload());
+        let upload = Some((closing.upload(), closing.blob()));
         let published = self.publish(granted.repository(), digests, size, live, upload).await;
         match published {
             Ok(()) => closing.succeeded(),

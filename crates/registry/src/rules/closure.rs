@@ -49,6 +49,15 @@ pub fn closure(rule: &ClosureRule, facts: &PutManifestFacts) -> Result<(), Refus
     if missing.is_empty() { Ok(()) } else { Err(Refusal::MissingReferences(missing)) }
 }
 
+/// No tag points elsewhere, or the caller may move tags. No tag is exempt: `latest` is a tag.
+pub fn tags_free(facts: &PutManifestFacts, may_overwrite: bool) -> Result<(), Refusal> {
+    if may_overwrite || facts.taken.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::TagsTaken(facts.taken.clone()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,7 +67,7 @@ mod tests {
     }
 
     fn check(rule: &ClosureRule, presence: Presence) -> bool {
-        closure(rule, &PutManifestFacts { presence: vec![presence] }).is_ok()
+        closure(rule, &PutManifestFacts { presence: vec![presence], taken: vec![] }).is_ok()
     }
 
     #[test]
@@ -82,7 +91,7 @@ mod tests {
         let rule = ClosureRule { exempt: HashSet::new(), any_kind: false };
         let one = presence(Role::Layer, false, false);
         let two = Presence { digest: Digest::sha256(b"y"), ..one };
-        let result = closure(&rule, &PutManifestFacts { presence: vec![one, two] });
+        let result = closure(&rule, &PutManifestFacts { presence: vec![one, two], taken: vec![] });
         assert_eq!(result, Err(Refusal::MissingReferences(vec![one.digest, two.digest])));
     }
 }

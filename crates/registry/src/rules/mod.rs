@@ -6,5 +6,5 @@ mod closure;
 mod manifest;
 
 pub use blob::{mountable, publish, unlinkable};
-pub use closure::{ClosureRule, closure};
+pub use closure::{ClosureRule, closure, tags_free};
 pub use manifest::{IndexPlatforms, ManifestRules, Platform, SparseRule, UrlRules};

@@ -85,7 +85,7 @@ impl Real {
     async fn ask(&self, universe: &Universe, operation: &Operation) -> Result<Answer, Error> {
         let registry = &self.open.as_ref().unwrap().0;
         let access = Access::new(Arc::new(Open));
-        let anybody = Caller::Anonymous;
+        let anybody = Caller::anonymous();
         let push = |name: &RepositoryName| access.push(&anybody, name.clone());
         let pull = |name: &RepositoryName| access.pull(&anybody, name.clone());
         let delete = |name: &RepositoryName| access.delete(&anybody, name.clone());

@@ -1,0 +1,169 @@
+//! Programs.
+//!
+//! A robot named `team/web+ci` belongs to the namespace `team/web`: whoever
+//! administers all below it may make and remove it. A robot's secret is worth
+//! all that the robot was granted, so an owner gets a new one only for a robot
+//! that can do nothing outside of what the owner administers.
+
+use serde_json::json;
+use store::{AccessChange, AccountChange, AccountKind, AccountRecord, GrantRecord, NewAccount};
+
+use super::actor::By;
+use super::{CommandError, show, valid};
+use crate::access::{Pattern, Subject};
+use crate::accounts::command::{Answer, PageRequest, RoleAt};
+use crate::accounts::made_secret::{self, Made};
+use crate::accounts::{Accounts, Moment};
+
+/// Most grants that are made together with a robot.
+const MAX_GRANTS: usize = 100;
+
+fn target(name: &str) -> String {
+    format!("robot:{name}")
+}
+
+/// All that belongs to the namespace in the robot's name.
+fn namespace(name: &str) -> Option<Pattern> {
+    let (namespace, _) = name.split_once('+')?;
+    format!("{namespace}/**").parse().ok()
+}
+
+fn needs_namespace(by: &By<'_>, name: &str) -> Result<(), CommandError> {
+    let is_theirs = namespace(name).is_some_and(|pattern| by.administers(&pattern));
+    if by.is_admin() || is_theirs {
+        return Ok(());
+    }
+    Err(by.may_not(&format!("decide about robot {}", oci::quoted(name))))
+}
+
+impl Accounts {
+    pub(super) async fn robot_add(
+        &self,
+        by: &By<'_>,
+        name: String,
+        expires_in_seconds: Option<u64>,
+        grants: Vec<RoleAt>,
+    ) -> Result<Answer, CommandError> {
+        let name = name.strip_prefix("robot$").map(str::to_owned).unwrap_or(name);
+        needs_namespace(by, &name)?;
+        Subject::robot(&name).map_err(|error| valid::invalid("name", &name, &error))?;
+        let expires = valid::ends(self.clock.now(), expires_in_seconds)?;
+        if grants.len() > MAX_GRANTS {
+            let rule = "are too many at once; make the robot with up to 100 and grant the others";
+            return Err(valid::invalid("grants", &grants.len().to_string(), rule));
+        }
+        let secret = Made::Robot.make(&*self.random);
+        let mut steps = vec![AccessChange::AddAccount(NewAccount {
+            kind: AccountKind::Robot,
+            name: name.clone(),
+            source: crate::accounts::access_file::LOCAL.to_owned(),
+            source_id: None,
+            is_admin: false,
+            secret: Some(made_secret::stored(&secret)),
+            expires,
+        })];
+        for RoleAt { role, pattern } in &grants {
+            by.needs_pattern(pattern, "grant roles")?;
+            let is_named_role = valid::is_named_role(role)?;
+            let pattern = pattern.as_str().to_owned();
+            let grant = GrantRecord { subject: target(&name), role: role.clone(), pattern };
+            steps.push(AccessChange::AddGrant { grant, is_named_role });
+        }
+        let detail = json!({ "expires": expires.map(Moment), "grants": grants });
+        self.do_one(by, steps, "robot.add", &target(&name), Some(detail)).await?;
+        Ok(made(&name, secret, expires.map(Moment)))
+    }
+
+    pub(super) async fn robot_rotate(
+        &self,
+        by: &By<'_>,
+        name: &str,
+        expires_in_seconds: Option<u64>,
+    ) -> Result<Answer, CommandError> {
+        let name = self.robot_of(by, name).await?;
+        let expires = valid::ends(self.clock.now(), expires_in_seconds)?;
+        let secret = Made::Robot.make(&*self.random);
+        let change = |what| AccessChange::ChangeAccount(AccountKind::Robot, name.to_owned(), what);
+        let mut steps = vec![change(AccountChange::Secret(Some(made_secret::stored(&secret))))];
+        if expires.is_some() {
+            steps.push(change(AccountChange::Expires(expires)));
+        }
+        let detail = json!({ "expires": expires.map(Moment) });
+        self.do_one(by, steps, "robot.rotate", &target(name), Some(detail)).await?;
+        Ok(made(name, secret, expires.map(Moment)))
+    }
+
+    pub(super) async fn robot_disable(
+        &self,
+        by: &By<'_>,
+        name: &str,
+        disabled: bool,
+    ) -> Result<Answer, CommandError> {
+        let name = if disabled {
+            let name = name.strip_prefix("robot$").unwrap_or(name);
+            needs_namespace(by, name)?;
+            name
+        } else {
+            self.robot_of(by, name).await?
+        };
+        let change = AccountChange::Disabled(disabled);
+        let step = AccessChange::ChangeAccount(AccountKind::Robot, name.to_owned(), change);
+        let action = if disabled { "robot.disable" } else { "robot.enable" };
+        self.do_one(by, vec![step], action, &target(name), None).await?;
+        Ok(Answer::Done)
+    }
+
+    pub(super) async fn robot_remove(
+        &self,
+        by: &By<'_>,
+        name: &str,
+    ) -> Result<Answer, CommandError> {
+        let name = name.strip_prefix("robot$").unwrap_or(name);
+        needs_namespace(by, name)?;
+        let step = AccessChange::RemoveAccount(AccountKind::Robot, name.to_owned());
+        self.do_one(by, vec![step], "robot.remove", &target(name), None).await?;
+        Ok(Answer::Done)
+    }
+
+    /// All robots for administrators, those of their namespaces for owners.
+    pub(super) async fn robot_list(
+        &self,
+        by: &By<'_>,
+        page: &PageRequest,
+    ) -> Result<Answer, CommandError> {
+        if by.own().is_none() {
+            by.needs_admin("list robots")?;
+        }
+        let limit = valid::page(page)?;
+        let robots = self.store.accounts(AccountKind::Robot, page.after.as_deref(), limit).await?;
+        let next = show::next(&robots, limit, |robot| robot.name.clone());
+        let is_shown = |robot: &AccountRecord| needs_namespace(by, &robot.name).is_ok();
+        let accounts = robots.into_iter().filter(is_shown).map(show::account).collect();
+        Ok(Answer::Accounts { accounts, next })
+    }
+
+    /// Whether the robot and all that it was granted are theirs to decide about.
+    async fn robot_of<'n>(&self, by: &By<'_>, name: &'n str) -> Result<&'n str, CommandError> {
+        let name = name.strip_prefix("robot$").unwrap_or(name);
+        needs_namespace(by, name)?;
+        if by.is_admin() {
+            return Ok(name);
+        }
+        let subject = target(name);
+        let policy = self.store.policy().await?;
+        let is_outside = |grant: &GrantRecord| {
+            grant.subject == subject
+                && !grant.pattern.parse().is_ok_and(|pattern| by.administers(&pattern))
+        };
+        if policy.grants.iter().any(is_outside) {
+            let what = format!("let robot {name} in: it was granted more than they administer");
+            return Err(by.may_not(&what));
+        }
+        Ok(name)
+    }
+}
+
+fn made(name: &str, secret: identity::Secret, expires: Option<Moment>) -> Answer {
+    let (what, user) = (format!("robot {name}"), format!("robot${name}"));
+    Answer::Made { what, user, id: None, secret: Some(secret), expires }
+}

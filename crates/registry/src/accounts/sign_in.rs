@@ -1,0 +1,221 @@
+//! Name and password in, caller out.
+//!
+//! Unknown, wrong, disabled and ended look alike, and take about as long: each
+//! of them costs one verification. What was right is remembered for a minute
+//! under a key that holds all the answer depends on.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use identity::Secret;
+use store::{AccountKind, AccountRecord, CredentialKind, CredentialRecord, StoreError};
+
+use super::access_file::LOCAL;
+use super::login_name::{LoginName, looks_signed};
+use super::made_secret::{self, Made};
+use super::throttle::Attempt;
+use super::{Accounts, Proven, live};
+use crate::access::{AuthenticationError, Limits, Via};
+
+pub(super) type Signed = Result<Proven, AuthenticationError>;
+
+impl Accounts {
+    /// Who signs in with this name and this password.
+    ///
+    /// # Errors
+    /// [`AuthenticationError::Invalid`] for whatever is wrong with them;
+    /// `Throttled` and `Busy` are worth another try, `Unavailable` is not the
+    /// client's fault.
+    pub async fn sign_in(&self, user: &str, password: &str, from: Option<IpAddr>) -> Signed {
+        let name = LoginName::parse(user);
+        if Made::Personal.fits(password) {
+            return self.by_personal_token(name, password, from).await;
+        }
+        if looks_signed(password) && !matches!(name, LoginName::User(_)) {
+            return self.by_id_token(name, password, from).await;
+        }
+        match name {
+            LoginName::Robot(robot) => self.by_robot_secret(robot, password, from).await,
+            LoginName::User(user) => self.by_password(user, password, from).await,
+            LoginName::Token => Err(self.wrong(&Attempt::secret(None, from))),
+        }
+    }
+
+    /// Counts a failure. Whoever has to wait is told so, known or not.
+    pub(super) fn wrong(&self, attempt: &Attempt<'_>) -> AuthenticationError {
+        if let Some(retry_after_seconds) = self.throttle.wait(attempt) {
+            return AuthenticationError::Throttled { retry_after_seconds };
+        }
+        self.throttle.failed(attempt);
+        AuthenticationError::Invalid
+    }
+
+    async fn by_id_token(
+        &self,
+        name: LoginName<'_>,
+        id_token: &str,
+        from: Option<IpAddr>,
+    ) -> Signed {
+        let proven = self.exchange(id_token, from).await?;
+        match name {
+            LoginName::Robot(robot) if proven.name() != Some(&format!("robot${robot}")) => {
+                Err(self.wrong(&Attempt::secret(Some(robot), from)))
+            }
+            _ => Ok(proven),
+        }
+    }
+
+    /// A secret of 256 bits cannot be guessed, so it is compared before the
+    /// wait: nobody keeps a robot out by guessing.
+    async fn by_robot_secret(&self, robot: &str, secret: &str, from: Option<IpAddr>) -> Signed {
+        let typed = format!("robot${robot}");
+        let attempt = Attempt::secret(Some(&typed), from);
+        let account = self.known.account(AccountKind::Robot, robot).await.map_err(unavailable)?;
+        let stored = account.as_ref().and_then(|account| account.secret.as_ref());
+        let is_right = made_secret::is_right(secret, stored);
+        match account.filter(|account| is_right && live::is_live(account, self.clock.now())) {
+            Some(account) => {
+                self.throttle.succeeded(&attempt);
+                Ok(by_password(&account))
+            }
+            None => Err(self.wrong(&attempt)),
+        }
+    }
+
+    async fn by_personal_token(
+        &self,
+        name: LoginName<'_>,
+        token: &str,
+        from: Option<IpAddr>,
+    ) -> Signed {
+        let attempt = Attempt::secret(None, from);
+        let found = self.known.credential(made_secret::digest(token)).await.map_err(unavailable)?;
+        match found.filter(|found| self.stands_for(name, &found.0, &found.1)) {
+            Some(found) => {
+                let (credential, account) = &*found;
+                self.uses.note(credential.id, self.clock.now());
+                let limits = live::limits(&credential.scopes);
+                let mut proven = Proven::by(live::caller(account, Via::PersonalToken, limits));
+                proven.credential = Some(credential.id);
+                proven.ends = earlier(credential.expires, account.expires);
+                Ok(proven)
+            }
+            None => Err(self.wrong(&attempt)),
+        }
+    }
+
+    fn stands_for(
+        &self,
+        name: LoginName<'_>,
+        credential: &CredentialRecord,
+        account: &AccountRecord,
+    ) -> bool {
+        let now = self.clock.now();
+        let is_for_name = match name {
+            LoginName::Token => true,
+            LoginName::User(name) => account.kind == AccountKind::User && account.name == name,
+            LoginName::Robot(_) => false,
+        };
+        is_for_name
+            && credential.kind == CredentialKind::Personal
+            && live::has_not_ended(credential.expires, now)
+            && live::is_live(account, now)
+    }
+
+    async fn by_password(&self, user: &str, password: &str, from: Option<IpAddr>) -> Signed {
+        let account = self.known.account(AccountKind::User, user).await.map_err(unavailable)?;
+        let key = account.as_deref().map(|account| self.remember_key(account, user, password));
+        if let (Some(account), Some(key)) = (&account, &key)
+            && self.remembered.recall(key).is_some()
+        {
+            return self.if_live(account, &Attempt::password(user, from));
+        }
+        let attempt = Attempt::password(user, from);
+        if let Some(retry_after_seconds) = self.throttle.wait(&attempt) {
+            return Err(AuthenticationError::Throttled { retry_after_seconds });
+        }
+        let right = match account {
+            Some(account) if account.source == LOCAL => self.local(account, password).await?,
+            other => self.at_a_source(other.as_deref(), user, password).await?,
+        };
+        let Some(account) = right else { return Err(self.wrong(&attempt)) };
+        let proven = self.if_live(&account, &attempt)?;
+        self.throttle.succeeded(&attempt);
+        self.remembered.remember(self.remember_key(&account, user, password), ());
+        Ok(proven)
+    }
+
+    /// All that the answer depends on: a changed password is forgotten by
+    /// construction, and so is one of an account that was made again.
+    fn remember_key(
+        &self,
+        account: &AccountRecord,
+        user: &str,
+        password: &str,
+    ) -> identity::RememberedKey {
+        let stored = account.secret.as_ref().map_or("", |hash| &hash.0);
+        self.remembered.key(&[
+            &account.id.0.to_le_bytes(),
+            &account.epoch.to_le_bytes(),
+            account.source.as_bytes(),
+            stored.as_bytes(),
+            user.as_bytes(),
+            password.as_bytes(),
+        ])
+    }
+
+    fn if_live(&self, account: &AccountRecord, attempt: &Attempt<'_>) -> Signed {
+        if live::is_live(account, self.clock.now()) {
+            Ok(by_password(account))
+        } else {
+            Err(self.wrong(attempt))
+        }
+    }
+
+    async fn local(
+        &self,
+        account: Arc<AccountRecord>,
+        password: &str,
+    ) -> Result<Option<Arc<AccountRecord>>, AuthenticationError> {
+        let stored = account.secret.as_ref().map(|hash| hash.0.clone());
+        let is_right = self.is_password(stored, password).await?;
+        Ok(is_right.then_some(account))
+    }
+
+    /// Whether `password` is the one that `stored` was made of; as slow for nothing stored.
+    pub(super) async fn is_password(
+        &self,
+        stored: Option<String>,
+        password: &str,
+    ) -> Result<bool, AuthenticationError> {
+        let is_known = stored.is_some();
+        let hash = stored.unwrap_or_else(|| self.dummy.clone());
+        let verdict = self.hashers.verify(hash, Secret::new(password)).await;
+        Ok(verdict.map_err(|_| AuthenticationError::Busy)?.is_right() && is_known)
+    }
+}
+
+/// What a client may keep in the place of a password must go with it: only of
+/// local users and robots it is known here when that changes.
+pub(super) fn by_password(account: &AccountRecord) -> Proven {
+    let mut proven = Proven::by(live::caller(account, Via::Password, Limits::None));
+    proven.epoch = Some(account.epoch);
+    proven.ends = account.expires;
+    proven.may_be_kept = account.source == LOCAL;
+    proven
+}
+
+pub(super) fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// The text is for our log only.
+pub(super) fn unavailable(error: StoreError) -> AuthenticationError {
+    match error {
+        StoreError::Busy(_) => AuthenticationError::Busy,
+        other => AuthenticationError::Unavailable(other.to_string()),
+    }
+}

@@ -1,0 +1,252 @@
+//! Failed logins make the next ones wait.
+//!
+//! Counted per account and per address, in memory, with a bound. Waiting
+//! doubles with each failure. An account's counter must not become a way to
+//! lock its owner out: who signed in before from an address waits only for
+//! that address's own failures, and a password that was right within the last
+//! minute is not counted at all.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use store::Clock;
+
+/// Counters kept at once; the least recently used ones go.
+const MAX_COUNTERS: u64 = 50_000;
+/// Longest name that is told apart, in bytes: no account has a longer one.
+const MAX_NAME: usize = 300;
+
+/// How failed logins are slowed down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThrottleSettings {
+    /// So many failures cost nothing.
+    pub free: u32,
+    /// Failures are forgotten after so long without another.
+    pub window: Duration,
+    /// No wait is longer.
+    pub longest: Duration,
+}
+
+impl Default for ThrottleSettings {
+    fn default() -> Self {
+        let window = Duration::from_secs(15 * 60);
+        Self { free: 5, window, longest: Duration::from_secs(60) }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Account(Box<str>),
+    /// Wrong passwords from there.
+    Address(IpAddr),
+    /// Wrong secrets of 256 bits from there. Nobody finds one by guessing, but a
+    /// job with an old one tries for ever: its neighbours must not wait for it.
+    Secrets(IpAddr),
+    /// This account has signed in from this address.
+    Familiar(Box<str>, IpAddr),
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Failures {
+    count: u32,
+    last: Duration,
+}
+
+/// Who tries to sign in from where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    /// As typed; `None` where only a secret was shown.
+    account: Option<&'a str>,
+    from: Option<IpAddr>,
+    /// Whether it is a password that is tried, which can be guessed.
+    is_password: bool,
+}
+
+impl<'a> Attempt<'a> {
+    /// A password for `account`, as typed.
+    pub(super) fn password(account: &'a str, from: Option<IpAddr>) -> Self {
+        Self { is_password: true, ..Self::secret(Some(account), from) }
+    }
+
+    /// A secret that somebody made by chance; of whom, if they said so.
+    pub(super) fn secret(account: Option<&'a str>, from: Option<IpAddr>) -> Self {
+        let account = account.map(|name| cut(name, MAX_NAME));
+        Self { account, from: from.map(block), is_password: false }
+    }
+
+    fn account_key(&self) -> Option<Key> {
+        self.account.map(|name| Key::Account(name.into()))
+    }
+
+    fn familiar_key(&self) -> Option<Key> {
+        Some(Key::Familiar(self.account?.into(), self.from?))
+    }
+
+    fn address_key(&self) -> Option<Key> {
+        self.from.map(if self.is_password { Key::Address } else { Key::Secrets })
+    }
+}
+
+/// Counts failed logins.
+pub(super) struct Throttle {
+    clock: Arc<dyn Clock>,
+    settings: ThrottleSettings,
+    counters: Cache<Key, Failures>,
+}
+
+impl Throttle {
+    pub(super) fn new(clock: Arc<dyn Clock>, settings: ThrottleSettings) -> Self {
+        let counters = Cache::builder()
+            .max_capacity(MAX_COUNTERS)
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        Self { clock, settings, counters }
+    }
+
+    /// How many seconds the attempt has to wait, if it has to.
+    pub(super) fn wait(&self, attempt: &Attempt<'_>) -> Option<u32> {
+        let is_familiar =
+            attempt.familiar_key().is_some_and(|key| self.counters.contains_key(&key));
+        let account = attempt.account_key().filter(|_| !is_familiar);
+        let waits = [account, attempt.address_key()].into_iter().flatten();
+        waits.filter_map(|key| self.wait_of(&key)).max()
+    }
+
+    fn wait_of(&self, key: &Key) -> Option<u32> {
+        let failures = self.counters.get(key)?;
+        let over = failures.count.checked_sub(self.settings.free)?;
+        let wait = Duration::from_secs(1 << over.min(16)).min(self.settings.longest);
+        let since = self.clock.elapsed().saturating_sub(failures.last);
+        let left = wait.checked_sub(since).filter(|left| !left.is_zero())?;
+        // Rounded up: whoever waits as long is let in.
+        u32::try_from(left.as_millis().div_ceil(1000)).ok()
+    }
+
+    /// It was wrong.
+    pub(super) fn failed(&self, attempt: &Attempt<'_>) {
+        let now = self.clock.elapsed();
+        let window = self.settings.window;
+        for key in [attempt.account_key(), attempt.address_key()].into_iter().flatten() {
+            self.counters.entry(key).and_upsert_with(|entry| {
+                let before = entry.map(moka::Entry::into_value).unwrap_or_default();
+                let is_over = now.saturating_sub(before.last) >= window;
+                let count = if is_over { 1 } else { before.count.saturating_add(1) };
+                Failures { count, last: now }
+            });
+        }
+    }
+
+    /// It was right: the account's failures are forgotten, the address's are not.
+    pub(super) fn succeeded(&self, attempt: &Attempt<'_>) {
+        if let Some(key) = attempt.account_key() {
+            self.counters.invalidate(&key);
+        }
+        if let Some(key) = attempt.familiar_key() {
+            self.counters.insert(key, Failures::default());
+        }
+    }
+}
+
+/// An address, or all that one customer of a provider has.
+fn block(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+fn cut(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use testkit::FakeClock;
+
+    use super::*;
+
+    fn throttle() -> (Throttle, Arc<FakeClock>) {
+        let clock = Arc::new(FakeClock::new());
+        (Throttle::new(clock.clone(), ThrottleSettings::default()), clock)
+    }
+
+    fn from<'a>(account: &'a str, address: &str) -> Attempt<'a> {
+        Attempt::password(account, Some(address.parse().unwrap()))
+    }
+
+    #[test]
+    fn after_five_failures_each_further_one_doubles_the_wait_up_to_a_minute() {
+        let (throttle, clock) = throttle();
+        let ann = from("ann", "192.0.2.1");
+        for _ in 0..4 {
+            throttle.failed(&ann);
+            assert_eq!(throttle.wait(&ann), None);
+        }
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+            throttle.failed(&ann);
+            assert_eq!(throttle.wait(&ann), Some(seconds));
+            clock.advance(Duration::from_secs(seconds.into()));
+            assert_eq!(throttle.wait(&ann), None);
+        }
+    }
+
+    #[test]
+    fn failures_are_forgotten_after_a_quarter_of_an_hour() {
+        let (throttle, clock) = throttle();
+        let ann = from("ann", "192.0.2.1");
+        (0..20).for_each(|_| throttle.failed(&ann));
+        clock.advance(Duration::from_secs(15 * 60));
+        throttle.failed(&ann);
+        assert_eq!(throttle.wait(&ann), None);
+    }
+
+    #[test]
+    fn an_address_is_throttled_for_all_names_and_a_v6_one_as_a_whole_network() {
+        let (throttle, _) = throttle();
+        for name in ["a", "b", "c", "d", "e"] {
+            throttle.failed(&from(name, "2001:db8::1"));
+        }
+        assert_eq!(throttle.wait(&from("f", "2001:db8::ffff:1")), Some(1));
+        assert_eq!(throttle.wait(&from("a", "2001:db8:0:1::1")), None);
+        (0..5).for_each(|_| throttle.failed(&from("x", "192.0.2.9")));
+        assert_eq!(throttle.wait(&from("y", "::ffff:192.0.2.9")), Some(1));
+    }
+
+    #[test]
+    fn a_success_clears_the_account_and_not_the_address() {
+        let (throttle, _) = throttle();
+        let ann = from("ann", "192.0.2.1");
+        (0..5).for_each(|_| throttle.failed(&ann));
+        throttle.succeeded(&from("ann", "198.51.100.1"));
+        assert_eq!(throttle.wait(&from("ann", "198.51.100.2")), None);
+        assert_eq!(throttle.wait(&from("bob", "192.0.2.1")), Some(1));
+    }
+
+    #[test]
+    fn a_job_with_an_old_secret_does_not_keep_its_neighbours_waiting() {
+        let (throttle, _) = throttle();
+        let address = Some("192.0.2.1".parse().unwrap());
+        let job = Attempt::secret(Some("robot$ci"), address);
+        (0..50).for_each(|_| throttle.failed(&job));
+        assert_eq!(throttle.wait(&job), Some(60));
+        assert_eq!(throttle.wait(&from("ann", "192.0.2.1")), None);
+    }
+
+    #[test]
+    fn an_attacker_does_not_lock_a_user_out_where_the_user_was_before() {
+        let (throttle, _) = throttle();
+        let home = from("ann", "198.51.100.1");
+        throttle.succeeded(&home);
+        (0..50).for_each(|_| throttle.failed(&from("ann", "192.0.2.1")));
+        assert_eq!(throttle.wait(&from("ann", "203.0.113.1")), Some(60));
+        assert_eq!(throttle.wait(&home), None);
+    }
+}

@@ -1,0 +1,192 @@
+//! The audit log: what is noted, how it is sealed and how it ends.
+//!
+//! Notes are gathered and written in batches, so that nobody waits for a line
+//! of the log on the way of a request. Lines are written unchained; one leased
+//! sealer gives them a sequence and chains them by hash afterwards.
+
+mod seal;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use store::{AuditNote, AuditStore, Clock, StoreError, Timestamp};
+use tokio::sync::Semaphore;
+
+pub use seal::{AuditRetention, BrokenChain, prune_once, seal_once, verify_chain};
+
+/// Notes that wait to be written.
+const MAX_WAITING: usize = 10_000;
+/// Notes of one write.
+const BATCH: usize = 1_000;
+/// How long a push waits for room.
+const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
+/// How often waiting notes are written.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// Refusals that are gathered at once; more are written one by one.
+const MAX_GATHERED: usize = 10_000;
+/// Refusals are gathered for so long.
+const GATHER: i64 = 60_000;
+
+/// The log of one process.
+pub struct AuditLog {
+    store: Arc<dyn AuditStore>,
+    clock: Arc<dyn Clock>,
+    waiting: Mutex<VecDeque<AuditNote>>,
+    room: Semaphore,
+    /// Refusals of a minute, by whom, what and in which minute.
+    gathered: Mutex<HashMap<Gathered, AuditNote>>,
+    /// One write at a time, so that lines stay in order.
+    writing: tokio::sync::Mutex<()>,
+    dropped: AtomicU64,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Gathered {
+    actor: String,
+    action: String,
+    minute: i64,
+}
+
+impl AuditLog {
+    /// A log over `store`. Somebody must run [`AuditLog::keep_flushing`].
+    pub fn new(store: Arc<dyn AuditStore>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            clock,
+            waiting: Mutex::default(),
+            room: Semaphore::new(MAX_WAITING),
+            gathered: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+            dropped: AtomicU64::new(0),
+        })
+    }
+
+    /// Where the lines are.
+    pub fn store(&self) -> &Arc<dyn AuditStore> {
+        &self.store
+    }
+
+    /// Notes without waiting: for reads, and for whatever must go on. Without
+    /// room the note is dropped, counted and told to the process log.
+    pub fn note(&self, note: AuditNote) {
+        match self.room.try_acquire() {
+            Ok(room) => {
+                room.forget();
+                self.waiting.lock().push_back(note);
+            }
+            Err(_) => self.drop_note(&note),
+        }
+    }
+
+    /// Notes, and waits up to a second for room: for writes, which can bear it.
+    pub async fn note_waiting(&self, note: AuditNote) {
+        match tokio::time::timeout(WAIT_FOR_ROOM, self.room.acquire()).await {
+            Ok(Ok(room)) => {
+                room.forget();
+                self.waiting.lock().push_back(note);
+            }
+            _ => self.drop_note(&note),
+        }
+    }
+
+    /// Notes that a known subject was refused something. Refusals of the same
+    /// subject, action and minute become one line with their count and the
+    /// target, address and request of the first.
+    pub fn refused(&self, note: AuditNote) {
+        let minute = note.at.millis().div_euclid(GATHER);
+        let key = Gathered { actor: note.actor.clone(), action: note.action.clone(), minute };
+        let mut gathered = self.gathered.lock();
+        if let Some(known) = gathered.get_mut(&key) {
+            known.count = known.count.saturating_add(note.count);
+        } else if gathered.len() < MAX_GATHERED {
+            gathered.insert(key, note);
+        } else {
+            drop(gathered);
+            self.note(note);
+        }
+    }
+
+    /// Notes that were dropped because the store was too slow, since the start.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn drop_note(&self, note: &AuditNote) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        let AuditNote { actor, action, target, outcome, .. } = note;
+        tracing::error!(actor, action, target, outcome, "a line of the audit log was dropped");
+    }
+
+    /// Writes what waits, and the refusals of minutes that are over.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.take_gathered(Some(self.clock.now()));
+        self.write().await
+    }
+
+    /// Writes all that waits, also the refusals of this minute: for the end.
+    pub async fn flush_all(&self) -> Result<(), StoreError> {
+        self.take_gathered(None);
+        self.write().await
+    }
+
+    /// Writes each second until `stop`, and then all.
+    pub async fn keep_flushing(&self, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let is_over = tokio::select! {
+                () = &mut stop => true,
+                () = tokio::time::sleep(FLUSH_EVERY) => false,
+            };
+            let written = if is_over { self.flush_all().await } else { self.flush().await };
+            if let Err(error) = written {
+                tracing::warn!(%error, "the audit log was not written; it is tried again");
+            }
+            if is_over {
+                return;
+            }
+        }
+    }
+
+    fn take_gathered(&self, before: Option<Timestamp>) {
+        let minute = before.map(|at| at.millis().div_euclid(GATHER));
+        let mut over = Vec::new();
+        self.gathered.lock().retain(|key, note| {
+            let stays = minute.is_some_and(|minute| key.minute >= minute);
+            if !stays {
+                over.push(note.clone());
+            }
+            stays
+        });
+        over.sort_by_key(|note| note.at);
+        for note in over {
+            self.note(note);
+        }
+    }
+
+    async fn write(&self) -> Result<(), StoreError> {
+        let _alone = self.writing.lock().await;
+        loop {
+            let batch: Vec<_> = {
+                let waiting = self.waiting.lock();
+                waiting.iter().take(BATCH).cloned().collect()
+            };
+            let count = batch.len();
+            if count == 0 {
+                return Ok(());
+            }
+            // They stay in line until they are written: a failure loses none.
+            self.store.append_audit(batch).await?;
+            self.waiting.lock().drain(..count);
+            self.room.add_permits(count);
+        }
+    }
+}
+
+impl std::fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AuditLog")
+    }
+}
