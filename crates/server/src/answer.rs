@@ -47,6 +47,11 @@ impl Answer {
         self.set(name, header(value.as_ref()))
     }
 
+    /// The text of a header that was set.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
     /// Adds one more value under `name`.
     pub(crate) fn append(mut self, name: HeaderName, value: &str) -> Self {
         self.headers.append(name, header(value));

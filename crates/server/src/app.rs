@@ -1,7 +1,11 @@
 //! From a request to an answer: route, caller, grant, handler, log.
+//!
+//! Here is the way itself; [`crate::dispatch`] chooses the handler,
+//! [`crate::asking`] says how to sign in, [`crate::account_route`] is the way to
+//! everything about accounts.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
@@ -9,21 +13,22 @@ use http::{
 use hyper::body::Incoming;
 use oci::ErrorCode;
 use registry::Registry;
-use registry::access::{Access, Authenticator};
+use registry::access::{Access, Authenticator, Caller, Credentials, Presented};
 use serde_json::json;
 use store::{Clock, Random};
 use tracing::Instrument;
 
-use crate::answer::Answer;
-use crate::auth::credentials;
-use crate::call::{Call, origin_of};
+use crate::account_route::Asking;
+use crate::answer::{Answer, DOCKER_CONTENT_DIGEST};
+use crate::auth::{Berth, credentials};
+use crate::call::{Call, is_strangers_proxy, origin_of};
 use crate::failure::Failure;
+use crate::guard::Guard;
 use crate::http::body::Body;
 use crate::http::query::Query;
 use crate::http::request_body::RequestBody;
 use crate::net::{Busy, Handler, Peer};
-use crate::ops::{Health, Journal, Metrics, Readiness};
-use crate::ops::{Line, method_label};
+use crate::ops::{Auditor, Health, Journal, Line, Metrics, Readiness, method_label};
 use crate::route::{Probe, Route};
 use crate::settings::Settings;
 use crate::v2;
@@ -39,6 +44,13 @@ pub struct App {
     pub access: Access,
     /// Who is asking.
     pub authenticator: Arc<dyn Authenticator>,
+    /// The accounts that Berth keeps, with their token endpoint and API;
+    /// `None` with any other `auth`.
+    pub accounts: Option<Arc<Berth>>,
+    /// How much one client may ask for.
+    pub guard: Guard,
+    /// Who did what, if that is written down.
+    pub auditor: Auditor,
     /// Switches and bounds.
     pub settings: Settings,
     /// Whether writes are refused for now, as `Settings::read_only` does for good.
@@ -53,11 +65,24 @@ pub struct App {
     pub random: Arc<dyn Random>,
 }
 
-/// What the log wants to know beyond the answer.
+/// What is found out about a request on its way, for what comes after it.
 #[derive(Default)]
-struct Notes {
-    user: Option<String>,
+pub(crate) struct Notes {
+    /// Who sent it, once that is known.
+    pub caller: Option<Caller>,
     error: Option<(&'static str, String, Option<String>)>,
+    id: OnceLock<String>,
+}
+
+impl Notes {
+    /// The request's id in all logs.
+    pub(crate) fn request_id(&self, random: &dyn Random) -> &str {
+        self.id.get_or_init(|| {
+            let mut id = [0; 8];
+            random.fill(&mut id);
+            id.iter().map(|b| format!("{b:02x}")).collect()
+        })
+    }
 }
 
 impl App {
@@ -68,7 +93,7 @@ impl App {
         if let Some(host) = parts.uri.authority().and_then(|a| a.as_str().parse().ok()) {
             parts.headers.insert(header::HOST, host);
         }
-        let route = Route::parse(parts.uri.path(), &self.settings.prefix);
+        let route = self.route(parts.uri.path());
         let handler = route.handler();
         let in_flight = self.metrics.begin(handler);
         let waits = parts.headers.contains_key(header::EXPECT);
@@ -83,10 +108,11 @@ impl App {
             url.path = parts.uri.path(),
             http.response.status_code = tracing::field::Empty,
         );
-        let responding = self.respond(&parts, peer, &route, &mut body, &mut notes);
+        let responding = self.respond(&parts, &peer, &route, &mut body, &mut notes);
         let result = responding.instrument(span.clone()).await;
         let answer = result.unwrap_or_else(|failure| {
-            let failure = failure.challenge(self.authenticator.challenge().as_deref());
+            let failure = self.challenge(failure, &parts, &peer, &route, &notes);
+            self.note_refusal(&failure, &parts, &peer, &route, &notes);
             notes.error =
                 Some((failure.code(), failure.message().to_owned(), failure.cause.clone()));
             failure.into_answer()
@@ -104,17 +130,24 @@ impl App {
             began,
             received,
             status: response.status().as_u16(),
-            line: self.line(&parts, peer, &route, &response, notes),
+            line: self.line(&parts, &peer, &route, &response, notes),
             in_flight: Some(in_flight),
             busy: Some(busy),
         };
         response.map(|body| body.with_witness(Box::new(journal)))
     }
 
+    fn route(&self, path: &str) -> Route {
+        let route = Route::parse(path, &self.settings.prefix);
+        if route.needs_accounts() && self.accounts.is_none() { Route::Unknown } else { route }
+    }
+
     /// Headers that every answer of the API carries, the refusals too.
     fn decorate(&self, headers: &mut HeaderMap, route: &Route) {
         if !matches!(route, Route::Root | Route::Probe(_)) {
-            headers.insert(API_VERSION, REGISTRY_2_0);
+            if !route.needs_accounts() {
+                headers.insert(API_VERSION, REGISTRY_2_0);
+            }
             for (name, value) in &self.settings.headers {
                 headers.append(name.clone(), value.clone());
             }
@@ -124,7 +157,7 @@ impl App {
     fn line(
         &self,
         parts: &http::request::Parts,
-        peer: Peer,
+        peer: &Peer,
         route: &Route,
         response: &Response<Body>,
         notes: Notes,
@@ -142,17 +175,20 @@ impl App {
                 .unwrap_or("")
                 .to_owned()
         };
-        let mut id = [0; 8];
-        self.random.fill(&mut id);
+        let request_id = notes.request_id(&*self.random).to_owned();
         Some(Line {
-            request_id: id.iter().map(|b| format!("{b:02x}")).collect(),
+            request_id,
             method: parts.method.to_string(),
-            uri: parts.uri.path_and_query().map(|p| p.as_str().to_owned()).unwrap_or_default(),
+            uri: match route {
+                // The query holds what would let others in.
+                Route::Browser(..) => parts.uri.path().to_owned(),
+                _ => parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+            },
             host: origin.authority.unwrap_or_default(),
             remote: origin.client,
             user_agent: text(header::USER_AGENT),
             referer: text(header::REFERER),
-            user: notes.user,
+            user: notes.caller.and_then(|caller| caller.name().map(str::to_owned)),
             name: route.repository().map(|name| name.as_str().to_owned()).unwrap_or_default(),
             content_type: response
                 .headers()
@@ -167,7 +203,7 @@ impl App {
     async fn respond(
         &self,
         parts: &http::request::Parts,
-        peer: Peer,
+        peer: &Peer,
         route: &Route,
         body: &mut RequestBody,
         notes: &mut Notes,
@@ -175,6 +211,11 @@ impl App {
         if parts.version == Version::HTTP_11 && !parts.headers.contains_key(header::HOST) {
             let text = "HTTP/1.1 requests need a Host header";
             return Err(Failure::bad_request(ErrorCode::Unsupported, text));
+        }
+        if matches!(route, Route::Root | Route::Probe(_))
+            && !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS)
+        {
+            return Err(Failure::method(&route.methods(false), false));
         }
         if let Route::Probe(probe) = route {
             return Ok(self.probe(*probe));
@@ -190,8 +231,31 @@ impl App {
         if matches!(route, Route::Root) {
             return Ok(v2::base::root());
         }
-        let caller = self.authenticator.authenticate(&credentials(&parts.headers)).await?;
-        notes.user = caller.name().map(str::to_owned);
+        let origin = origin_of(&parts.headers, peer, &self.settings);
+        let address = origin.client.map(|client| client.ip());
+        self.guard.request(address)?;
+        let forwards = is_strangers_proxy(&parts.headers, peer, &self.settings);
+        self.guard.stranger(|| forwards.then_some(address).flatten());
+        let credentials = credentials(&parts.headers);
+        let presented = Presented {
+            credentials: &credentials,
+            certificate: peer.certificate(),
+            // Whoever stands behind a proxy that nobody declared shares its
+            // address with all others there: no failure may count for all.
+            address: address.filter(|_| !forwards),
+        };
+        if let (Some(berth), true) = (&self.accounts, route.needs_accounts()) {
+            let request = Asking { parts, peer, route, presented, authority: origin.authority };
+            return self.account_route(berth, request, body, notes).await;
+        }
+        let found = self.authenticator.authenticate(&presented).await;
+        let caller = found.inspect_err(|error| {
+            self.note_failed_login(error, &credentials, parts, peer, notes);
+        })?;
+        if matches!(credentials, Credentials::Basic { .. }) {
+            self.auditor.password(&caller, || self.trace(parts, peer, notes));
+        }
+        notes.caller = Some(caller.clone());
         let call = Call {
             method: &parts.method,
             headers: &parts.headers,
@@ -200,107 +264,13 @@ impl App {
             peer,
             settings: &self.settings,
         };
-        self.dispatch(&registry, route, &call, body).await
-    }
-
-    async fn dispatch(
-        &self,
-        registry: &Arc<Registry>,
-        route: &Route,
-        call: &Call<'_>,
-        body: &mut RequestBody,
-    ) -> Result<Answer, Failure> {
-        let (access, caller) = (&self.access, &call.caller);
-        // What is wrong with a path is told only to those who may talk to us.
-        match route {
-            Route::Unknown => {
-                access.service(caller)?;
-                return Err(Failure::not_found(
-                    ErrorCode::Unsupported,
-                    "there is nothing at this path",
-                ));
-            }
-            Route::BadName(error) => {
-                access.service(caller)?;
-                return Err(Failure::bad_request(ErrorCode::NameInvalid, error.to_string()));
-            }
-            _ => {}
+        let answer = self.dispatch(&registry, route, &call, body).await?;
+        if self.auditor.is_on() {
+            let digest = answer.header(&DOCKER_CONTENT_DIGEST);
+            let trace = || self.trace(parts, peer, notes);
+            self.auditor.done(&call.caller, route, &parts.method, digest, trace).await;
         }
-        let is_read_only = self.settings.read_only || self.frozen.load(Ordering::Acquire);
-        let methods = route.methods(is_read_only);
-        if call.method == Method::OPTIONS {
-            access.service(caller)?;
-            return Ok(Answer::ok().text(header::ALLOW, methods.join(", ")));
-        }
-        if !methods.contains(&call.method.as_str()) {
-            access.service(caller)?;
-            let read_only = is_read_only && route.methods(false).contains(&call.method.as_str());
-            return Err(Failure::method(methods, read_only));
-        }
-        match (route, call.method.as_str()) {
-            (Route::BaseWithoutSlash, _) => Ok(v2::base::redirect(call)),
-            (Route::Base, _) => {
-                access.service(caller)?;
-                Ok(v2::base::get())
-            }
-            (Route::Extensions, _) => {
-                access.service(caller)?;
-                Ok(v2::base::extensions())
-            }
-            (Route::Catalog, _) => v2::catalog::get(registry, &access.catalog(caller)?, call).await,
-            (Route::Tags(name), _) => {
-                v2::tags::get(registry, access.pull(caller, name.clone())?, call).await
-            }
-            (Route::Referrers(name, digest), _) => {
-                v2::referrers::get(registry, &access.pull(caller, name.clone())?, call, digest)
-                    .await
-            }
-            (Route::Manifest(name, reference), "PUT") => {
-                v2::manifests::put(
-                    registry,
-                    &access.push(caller, name.clone())?,
-                    call,
-                    reference,
-                    body,
-                )
-                .await
-            }
-            (Route::Manifest(name, reference), "DELETE") => {
-                v2::manifests::delete(registry, &access.delete(caller, name.clone())?, reference)
-                    .await
-            }
-            (Route::Manifest(name, reference), _) => {
-                v2::manifests::get(registry, &access.pull(caller, name.clone())?, call, reference)
-                    .await
-            }
-            (Route::Blob(name, digest), "DELETE") => {
-                v2::blobs::delete(registry, &access.delete(caller, name.clone())?, digest).await
-            }
-            (Route::Blob(name, digest), _) => {
-                v2::blobs::get(registry, &access.pull(caller, name.clone())?, call, digest).await
-            }
-            (Route::Uploads(name), _) => {
-                v2::uploads::post(registry, access, &access.push(caller, name.clone())?, call, body)
-                    .await
-            }
-            (Route::Upload(name, id), "PATCH") => {
-                v2::uploads::patch(registry, &access.push(caller, name.clone())?, call, id, body)
-                    .await
-            }
-            (Route::Upload(name, id), "PUT") => {
-                v2::uploads::put(registry, &access.push(caller, name.clone())?, call, id, body)
-                    .await
-            }
-            (Route::Upload(name, id), "DELETE") => {
-                v2::uploads::delete(registry, &access.push(caller, name.clone())?, id).await
-            }
-            (Route::Upload(name, id), _) => {
-                v2::uploads::get(registry, &access.push(caller, name.clone())?, call, id).await
-            }
-            (Route::Root | Route::Probe(_) | Route::Unknown | Route::BadName(_), _) => {
-                Err(Failure::method(methods, false))
-            }
-        }
+        Ok(answer)
     }
 
     fn probe(&self, probe: Probe) -> Answer {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 use oci::{ErrorCode, RepositoryName};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use registry::access::Caller;
@@ -17,13 +17,23 @@ use crate::settings::{BaseUrl, Settings};
 /// Kept readable in `last=` of links; the original does the same.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// What those who pass a request on add to it.
+const FORWARDED: [HeaderName; 6] = [
+    http::header::FORWARDED,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-real-ip"),
+    http::header::VIA,
+];
+
 /// A request, its caller and how to point back at this registry.
 pub(crate) struct Call<'r> {
     pub method: &'r Method,
     pub headers: &'r HeaderMap,
     pub query: Query<'r>,
     pub caller: Caller,
-    pub peer: Peer,
+    pub peer: &'r Peer,
     pub settings: &'r Settings,
 }
 
@@ -89,6 +99,20 @@ impl Call<'_> {
 }
 
 /// Where a request came from and which address it asked, by what trusted proxies say.
-pub(crate) fn origin_of(headers: &HeaderMap, peer: Peer, settings: &Settings) -> Origin {
-    forwarded::origin(headers, peer.address, peer.tls, &settings.trusted_proxies)
+pub(crate) fn origin_of(headers: &HeaderMap, peer: &Peer, settings: &Settings) -> Origin {
+    forwarded::origin(headers, peer.address, peer.tls.is_some(), &settings.trusted_proxies)
+}
+
+/// Whether a request says that somebody passed it on.
+pub(crate) fn forwards(headers: &HeaderMap) -> bool {
+    FORWARDED.iter().any(|name| headers.contains_key(name))
+}
+
+/// Whether a request came through a proxy that nobody declared, as far as that
+/// can be seen.
+pub(crate) fn is_strangers_proxy(headers: &HeaderMap, peer: &Peer, settings: &Settings) -> bool {
+    let is_declared = |address: std::net::SocketAddr| {
+        settings.trusted_proxies.iter().any(|network| network.contains(address.ip()))
+    };
+    forwards(headers) && !peer.address.is_none_or(is_declared)
 }

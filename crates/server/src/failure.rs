@@ -3,7 +3,7 @@
 use http::header::{ALLOW, CONTENT_RANGE, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, StatusCode};
 use oci::ErrorCode;
-use registry::access::AuthenticationError;
+use registry::access::{AuthenticationError, ChallengeReason};
 use registry::{Error, SourceError};
 use serde_json::{Value, json};
 use store::StoreError;
@@ -21,20 +21,40 @@ pub(crate) struct Failure {
     pub headers: HeaderMap,
     /// What only the log may know.
     pub cause: Option<String>,
+    /// Why the client is asked to sign in, if it is.
+    pub asking: Option<ChallengeReason>,
+    /// What OAuth calls it, where clients of the token endpoint look for that.
+    pub oauth: Option<&'static str>,
 }
 
 /// One entry of the error body.
 #[derive(Debug)]
 pub(crate) struct Problem {
-    pub code: ErrorCode,
+    pub code: &'static str,
     pub message: String,
     pub detail: Option<Value>,
 }
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::named(status, code.as_str(), message)
+    }
+
+    /// With a code of our own, which the specification allows for.
+    pub(crate) fn named(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         let problem = Problem { code, message: message.into(), detail: None };
-        Self { status, errors: vec![problem], headers: HeaderMap::new(), cause: None }
+        Self {
+            status,
+            errors: vec![problem],
+            headers: HeaderMap::new(),
+            cause: None,
+            asking: None,
+            oauth: None,
+        }
     }
 
     pub(crate) fn bad_request(code: ErrorCode, message: impl Into<String>) -> Self {
@@ -81,24 +101,44 @@ impl Failure {
         self
     }
 
-    fn because(mut self, cause: impl ToString) -> Self {
+    pub(crate) fn because(mut self, cause: impl ToString) -> Self {
         self.cause = Some(cause.to_string());
         self
     }
 
-    /// Adds how to sign in, if anybody can.
-    pub(crate) fn challenge(self, challenge: Option<&str>) -> Self {
-        match challenge {
-            Some(challenge) if self.status == StatusCode::UNAUTHORIZED => {
-                self.with(WWW_AUTHENTICATE, challenge)
+    /// Names it in the words of OAuth as well.
+    pub(crate) fn oauth(mut self, error: &'static str) -> Self {
+        self.oauth = Some(error);
+        self
+    }
+
+    fn asking(mut self, reason: ChallengeReason) -> Self {
+        self.asking = Some(reason);
+        self
+    }
+
+    /// Adds how to sign in. Where that would not help, 403 says so: most
+    /// clients take a 401 for a wrong password.
+    pub(crate) fn challenged(mut self, challenge: Option<&str>) -> Self {
+        match (challenge, self.asking) {
+            (Some(challenge), _) => self.with(WWW_AUTHENTICATE, challenge),
+            (None, Some(ChallengeReason::Insufficient)) => {
+                self.status = StatusCode::FORBIDDEN;
+                self
             }
-            _ => self,
+            (None, _) => self,
         }
+    }
+
+    /// Whether somebody tried to sign in and could not.
+    pub(crate) fn is_failed_login(&self) -> bool {
+        self.asking == Some(ChallengeReason::Invalid)
+            || (self.status == StatusCode::TOO_MANY_REQUESTS && self.oauth.is_some())
     }
 
     /// The code for the log.
     pub(crate) fn code(&self) -> &'static str {
-        self.errors.first().map_or("", |problem| problem.code.as_str())
+        self.errors.first().map_or("", |problem| problem.code)
     }
 
     /// The text for the log.
@@ -109,8 +149,13 @@ impl Failure {
     pub(crate) fn into_answer(self) -> Answer {
         let mut answer = Answer::status(self.status);
         if !self.errors.is_empty() {
+            let text = self.message().to_owned();
             let errors: Vec<Value> = self.errors.into_iter().map(Problem::into_json).collect();
-            answer = answer.json(&json!({ "errors": errors }));
+            answer = match self.oauth {
+                None => answer.json(&json!({ "errors": errors })),
+                Some(error) => answer
+                    .json(&json!({ "errors": errors, "error": error, "error_description": text })),
+            };
         }
         for (name, value) in self.headers {
             if let Some(name) = name {
@@ -123,7 +168,7 @@ impl Failure {
 
 impl Problem {
     fn into_json(self) -> Value {
-        let mut entry = json!({ "code": self.code.as_str(), "message": self.message });
+        let mut entry = json!({ "code": self.code, "message": self.message });
         if let (Some(detail), Some(entry)) = (self.detail, entry.as_object_mut()) {
             entry.insert("detail".into(), detail);
         }
@@ -136,7 +181,14 @@ impl From<Error> for Failure {
         use ErrorCode as Code;
         let text = error.to_string();
         match error {
-            Error::Denied => Self::new(StatusCode::UNAUTHORIZED, Code::Unauthorized, text),
+            Error::Denied(denied) => {
+                let (code, reason) = match denied.is_known() {
+                    true => (Code::Denied, ChallengeReason::Insufficient),
+                    false => (Code::Unauthorized, ChallengeReason::NoCredentials),
+                };
+                Self::new(StatusCode::UNAUTHORIZED, code, text).asking(reason)
+            }
+            Error::TagsTaken { .. } => Self::new(StatusCode::FORBIDDEN, Code::Denied, text),
             Error::NameUnknown(name) => {
                 Self::not_found(Code::NameUnknown, text).detail(json!({ "name": name.as_str() }))
             }
@@ -214,9 +266,16 @@ impl From<StoreError> for Failure {
 impl From<AuthenticationError> for Failure {
     fn from(error: AuthenticationError) -> Self {
         match error {
-            AuthenticationError::Invalid => {
+            AuthenticationError::Invalid | AuthenticationError::InvalidToken => {
                 Self::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, error.to_string())
+                    .asking(ChallengeReason::Invalid)
             }
+            AuthenticationError::Throttled { retry_after_seconds } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                ErrorCode::TooManyRequests,
+                error.to_string(),
+            )
+            .with(RETRY_AFTER, retry_after_seconds.to_string()),
             AuthenticationError::Busy => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 ErrorCode::TooManyRequests,
@@ -238,7 +297,7 @@ impl Failure {
 
     fn missing(missing: &[oci::Digest]) -> Self {
         let problem = |digest: &oci::Digest| Problem {
-            code: ErrorCode::ManifestBlobUnknown,
+            code: ErrorCode::ManifestBlobUnknown.as_str(),
             message: format!("{digest} is referenced but not in the repository"),
             detail: Some(json!({ "digest": digest.to_string() })),
         };
@@ -247,6 +306,8 @@ impl Failure {
             errors: missing.iter().take(MAX_DETAILS).map(problem).collect(),
             headers: HeaderMap::new(),
             cause: None,
+            asking: None,
+            oauth: None,
         }
     }
 }

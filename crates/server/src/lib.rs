@@ -5,11 +5,19 @@
 //! turns errors into answers. The accept loop is our own, because the ready
 //! made ones leave silent and slow clients open for ever.
 
+mod account_route;
 mod answer;
+mod api;
 mod app;
+mod asking;
 mod auth;
 mod call;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod dispatch;
+mod endpoint;
 mod failure;
+mod guard;
 mod http;
 mod net;
 mod ops;
@@ -23,14 +31,18 @@ use std::time::Duration;
 use ::http::{Request, Response};
 use hyper::body::Incoming;
 
+pub use api::{ApiRefusal, ApiRequest, api_answer, api_request, setup_request};
 pub use app::App;
-pub use auth::{Htpasswd, Nobody};
-pub use net::{ClientAuth, Listener, MinimumTls, Peer, TlsSettings, TlsSource};
-pub use ops::{DebugSettings, Figure, FigureKind, Health, Metrics, Readiness};
+pub use auth::{Berth, BerthOptions, CertificateName, missing_realm};
+pub use auth::{Htpasswd, MadeHtpasswd, Nobody, Silly, make_missing_htpasswd};
+pub use auth::{TokenOptions, TokenServer};
+pub use guard::{Guard, PullLimit, RateLimits};
+pub use net::{ClientAuth, Listener, MinimumTls, TlsSettings, TlsSource};
+pub use ops::{Auditor, DebugSettings, Figure, FigureKind, Health, Metrics, Readiness};
 pub use settings::{BaseUrl, Network, Settings};
 
 use crate::http::body::Body;
-use crate::net::{Busy, Connections, Handler, accept_loop};
+use crate::net::{Busy, Connections, Handler, Peer, accept_loop};
 use crate::ops::Debug;
 
 /// How often certificate files are looked at.

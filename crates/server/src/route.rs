@@ -4,9 +4,13 @@
 //! route carries parsed types; what does not parse is kept as the error it is,
 //! because the right answer depends on the verb.
 
+use std::borrow::Cow;
+
 use oci::{Digest, DigestError, ErrorCode, NameError, Reference, ReferenceError, RepositoryName};
 use percent_encoding::percent_decode_str;
 use store::UploadId;
+
+use crate::api;
 
 /// What a path asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,10 +39,29 @@ pub(crate) enum Route {
     Extensions,
     /// `/livez`, `/readyz`, `/startupz`
     Probe(Probe),
+    /// `/auth/token`
+    Token,
+    /// `/auth/exchange`
+    Exchange,
+    /// `/auth/keys`
+    Keys,
+    /// `/auth/oidc/<provider>/…`
+    Browser(String, BrowserStep),
+    /// `/api/v1/…`: the path below it, which its own table takes apart
+    Api(String),
     /// A path of the API with a name that is none.
     BadName(NameError),
     /// Nothing.
     Unknown,
+}
+
+/// Where a browser is on its way through a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BrowserStep {
+    /// `login`
+    Login,
+    /// `callback`
+    Callback,
 }
 
 /// A question about the process.
@@ -65,8 +88,31 @@ impl Route {
         match path {
             "/" | "" => Self::Root,
             "/v2" => Self::BaseWithoutSlash,
-            _ => path.strip_prefix("/v2/").map_or(Self::Unknown, Self::parse_v2),
+            "/auth/token" => Self::Token,
+            "/auth/exchange" => Self::Exchange,
+            "/auth/keys" => Self::Keys,
+            _ => match path.strip_prefix("/v2/") {
+                Some(rest) => Self::parse_v2(rest),
+                None => Self::parse_api(path),
+            },
         }
+    }
+
+    fn parse_api(path: &str) -> Self {
+        if let Some(rest) = path.strip_prefix("/auth/oidc/") {
+            return match rest.split_once('/') {
+                Some((name, "login")) => Self::Browser(name.to_owned(), BrowserStep::Login),
+                Some((name, "callback")) => Self::Browser(name.to_owned(), BrowserStep::Callback),
+                _ => Self::Unknown,
+            };
+        }
+        let below = path.strip_prefix(api::BASE).filter(|below| below.starts_with('/'));
+        below.map_or(Self::Unknown, |below| Self::Api(below.to_owned()))
+    }
+
+    /// Whether the route is there only where Berth keeps accounts.
+    pub(crate) fn needs_accounts(&self) -> bool {
+        matches!(self, Self::Token | Self::Exchange | Self::Keys | Self::Browser(..) | Self::Api(_))
     }
 
     fn parse_v2(rest: &str) -> Self {
@@ -118,12 +164,17 @@ impl Route {
             Self::Referrers(..) => "referrers",
             Self::Extensions => "extensions",
             Self::Probe(_) => "probe",
+            Self::Token => "token",
+            Self::Exchange => "token_exchange",
+            Self::Keys => "token_keys",
+            Self::Browser(..) => "sign_in",
+            Self::Api(_) => "api",
             Self::BadName(_) | Self::Unknown => "unknown",
         }
     }
 
     /// The verbs that this route has; the reading ones first.
-    pub(crate) fn methods(&self, read_only: bool) -> &'static [&'static str] {
+    pub(crate) fn methods(&self, read_only: bool) -> Cow<'static, [&'static str]> {
         let (reading, all): (&[&str], &[&str]) = match self {
             Self::Manifest(..) => (&["GET", "HEAD"], &["GET", "HEAD", "PUT", "DELETE"]),
             Self::Blob(..) => (&["GET", "HEAD"], &["GET", "HEAD", "DELETE"]),
@@ -136,10 +187,17 @@ impl Route {
             | Self::Tags(_)
             | Self::Referrers(..)
             | Self::Extensions
-            | Self::Probe(_) => (&["GET", "HEAD"], &["GET", "HEAD"]),
+            | Self::Probe(_)
+            | Self::Keys => (&["GET", "HEAD"], &["GET", "HEAD"]),
+            // Nothing that is read-only keeps anybody from signing in, or from
+            // deciding who may.
+            Self::Token => (&["GET", "POST"], &["GET", "POST"]),
+            Self::Exchange => (&["POST"], &["POST"]),
+            Self::Browser(..) => (&["GET"], &["GET"]),
+            Self::Api(path) => return Cow::Owned(api::table::methods(path)),
             Self::BadName(_) | Self::Unknown => (&[], &[]),
         };
-        if read_only { reading } else { all }
+        Cow::Borrowed(if read_only { reading } else { all })
     }
 
     /// The repository of this route, for the log.
@@ -218,6 +276,16 @@ mod tests {
             Route::Referrers(name("a"), Ok(digest))
         );
         assert_eq!(parse("/readyz"), Route::Probe(Probe::Ready));
+        assert_eq!(parse("/auth/token"), Route::Token);
+        assert_eq!(
+            parse("/auth/oidc/work/callback"),
+            Route::Browser("work".into(), BrowserStep::Callback)
+        );
+        assert_eq!(parse("/api/v1/users/ann"), Route::Api("/users/ann".into()));
+        for path in ["/auth", "/auth/token/", "/api", "/api/v1", "/api/v1x/users", "/api/v2/users"]
+        {
+            assert_eq!(parse(path), Route::Unknown, "{path}");
+        }
     }
 
     #[test]
@@ -265,8 +333,8 @@ mod tests {
     #[test]
     fn read_only_leaves_the_reading_verbs() {
         let route = parse("/v2/a/manifests/v1");
-        assert_eq!(route.methods(true), ["GET", "HEAD"]);
-        assert_eq!(route.methods(false), ["GET", "HEAD", "PUT", "DELETE"]);
+        assert_eq!(*route.methods(true), ["GET", "HEAD"]);
+        assert_eq!(*route.methods(false), ["GET", "HEAD", "PUT", "DELETE"]);
         assert!(parse("/v2/a/blobs/uploads/").methods(true).is_empty());
     }
 

@@ -10,6 +10,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod auth;
 mod blobs;
 mod chance;
 mod client;
@@ -22,6 +23,7 @@ mod registry;
 mod uploads;
 mod wire;
 
+pub use auth::{Auth, BerthAuth};
 pub use blobs::FailingBlobs;
 pub use chance::SeededRandom;
 pub use client::{Client, Request};

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use blobstore::{Files, FilesOptions};
 use metastore::{OpenOptions, Sqlite};
-use registry::access::{Access, Authenticator, Open, SignedIn};
+use registry::access::SignedIn;
+use registry::accounts::Accounts;
 use registry::{Parts, Registry, UploadKey};
-use server::{App, DebugSettings, Health, Htpasswd, Listener, Metrics, Nobody, Readiness};
-use server::{Serving, TlsSource};
+use server::{App, DebugSettings, Guard, Health, Htpasswd, Listener, Metrics, RateLimits};
+use server::{Readiness, Serving, TlsSource};
 use store::{Random, SettingsStore};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::auth::{Auth, WayIn};
 use crate::{Client, FailingBlobs, FailingContent, FailingUploads};
 use crate::{FakeClock, Faults, SeededRandom};
 
@@ -25,8 +27,12 @@ pub struct Options {
     pub registry: registry::Settings,
     /// Of the HTTP side.
     pub server: server::Settings,
-    /// Accounts, if clients must sign in.
+    /// Users of a file, if clients must sign in with one of them.
     pub htpasswd: Option<PathBuf>,
+    /// Another way in; counts where there is no such file.
+    pub auth: Auth,
+    /// How much one client may ask for.
+    pub rates: RateLimits,
     /// Encryption.
     pub tls: Option<Arc<TlsSource>>,
     /// Whether the registry is ready at once.
@@ -90,6 +96,7 @@ struct Running {
     serving: Serving,
     app: Arc<App>,
     registry: Arc<Registry>,
+    accounts: Option<Arc<Accounts>>,
     metadata: Arc<Sqlite>,
     blobs: Arc<Files>,
 }
@@ -133,6 +140,11 @@ impl TestRegistry {
     /// The HTTP side.
     pub fn app(&self) -> Arc<App> {
         self.running().app.clone()
+    }
+
+    /// The accounts that Berth keeps, with [`Auth::Berth`].
+    pub fn accounts(&self) -> Arc<Accounts> {
+        self.running().accounts.clone().expect("it keeps accounts")
     }
 
     /// The real metadata, without failures.
@@ -222,14 +234,26 @@ struct Started {
     serving: Serving,
     app: Arc<App>,
     registry: Arc<Registry>,
+    accounts: Option<Arc<Accounts>>,
     metadata: Arc<Sqlite>,
     blobs: Arc<Files>,
 }
 
 impl Started {
     fn with(self, runtime: Runtime) -> Running {
-        let Self { address, debug_address, serving, app, registry, metadata, blobs } = self;
-        Running { runtime, address, debug_address, serving, app, registry, metadata, blobs }
+        let Self { address, debug_address, serving, app, registry, accounts, metadata, blobs } =
+            self;
+        Running {
+            runtime,
+            address,
+            debug_address,
+            serving,
+            app,
+            registry,
+            accounts,
+            metadata,
+            blobs,
+        }
     }
 }
 
@@ -251,11 +275,11 @@ async fn begin(root: PathBuf, options: Options, world: World) -> Started {
         random: random.clone(),
     };
     let registry = Arc::new(Registry::new(parts, options.registry, UploadKey::new(&key)));
-    let (access, authenticator): (Access, Arc<dyn Authenticator>) = match options.htpasswd {
-        None => (Access::new(Arc::new(Open)), Arc::new(Nobody)),
+    let WayIn { access, authenticator, accounts, auditor } = match options.htpasswd {
+        None => options.auth.open(&metadata, &clock, &random).await,
         Some(path) => {
-            let accounts = Htpasswd::new(path, "Registry Realm", clock.clone(), &*random);
-            (Access::new(Arc::new(SignedIn)), Arc::new(accounts))
+            let users = Htpasswd::new(path, "Registry Realm", clock.clone(), &*random);
+            WayIn::new(Arc::new(SignedIn), Arc::new(users))
         }
     };
     let health = Arc::new(Health::starting("opening the store"));
@@ -263,6 +287,9 @@ async fn begin(root: PathBuf, options: Options, world: World) -> Started {
         registry: Default::default(),
         access,
         authenticator,
+        accounts: accounts.clone(),
+        guard: Guard::new(options.rates, clock.clone()),
+        auditor,
         settings: options.server,
         frozen: Default::default(),
         health: health.clone(),
@@ -279,7 +306,8 @@ async fn begin(root: PathBuf, options: Options, world: World) -> Started {
     let serving = server::serve(app.clone(), vec![listener], options.tls);
     let settings = DebugSettings { metrics_path: Some("/metrics".into()) };
     let _ = server::serve_debug(health, app.metrics.clone(), settings, vec![debug]);
-    Started { address, debug_address, serving, app, registry, metadata, blobs }
+    let accounts = accounts.map(|berth| berth.accounts().clone());
+    Started { address, debug_address, serving, app, registry, accounts, metadata, blobs }
 }
 
 async fn listen() -> (Listener, SocketAddr) {

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod access;
 mod basic;
 mod content_range;
 mod forwarded;

@@ -139,7 +139,7 @@ pub(crate) fn origin(
 }
 
 /// A host, perhaps with a port: what goes into URLs must not end their authority.
-fn is_host(text: &str) -> bool {
+pub(crate) fn is_host(text: &str) -> bool {
     text.parse::<Authority>().is_ok_and(|host| !host.as_str().contains('@'))
 }
 

@@ -142,11 +142,14 @@ async fn serve_tls<H: Handler>(
     socket: Socket,
     address: Option<std::net::SocketAddr>,
 ) {
-    let handshake = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(socket));
+    let offer = tls.offer();
+    let handshake = tokio::time::timeout(HANDSHAKE, offer.acceptor().accept(socket));
     match handshake.await {
         Ok(Ok(stream)) => {
-            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let peer = Peer { address, tls: true };
+            let session = stream.get_ref().1;
+            let http2 = session.alpn_protocol() == Some(b"h2");
+            let peer =
+                Peer { address, tls: Some(Arc::new(offer.peer(session.peer_certificates()))) };
             if http2 {
                 serve_http2(connections, stream, peer).await;
             } else {
@@ -163,7 +166,7 @@ async fn serve_clear<H: Handler>(
     socket: Socket,
     address: Option<std::net::SocketAddr>,
 ) {
-    let peer = Peer { address, tls: false };
+    let peer = Peer { address, tls: None };
     if connections.settings.h2c && begins_http2(&socket, connections.settings.idle_timeout).await {
         serve_http2(connections, socket, peer).await;
     } else {
@@ -234,7 +237,7 @@ fn service<H: Handler>(
 > + use<H> {
     let handler = connections.handler.clone();
     service_fn(move |request| {
-        let (handler, busy) = (handler.clone(), activity.begin());
+        let (handler, peer, busy) = (handler.clone(), peer.clone(), activity.begin());
         async move { Ok(handler.handle(request, peer, busy).await) }
     })
 }

@@ -4,10 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use registry::access::CertificateIdentity;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use super::certificate::TlsPeer;
 
 /// Something that connections come from.
 #[derive(Debug)]
@@ -19,12 +23,19 @@ pub enum Listener {
 }
 
 /// Who is at the other end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer {
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
     /// `None` for a local socket.
     pub address: Option<SocketAddr>,
-    /// Whether the connection is encrypted.
-    pub tls: bool,
+    /// What the handshake said, if the connection is encrypted.
+    pub tls: Option<Arc<TlsPeer>>,
+}
+
+impl Peer {
+    /// Who the client is by its verified certificate.
+    pub(crate) fn certificate(&self) -> Option<&CertificateIdentity> {
+        self.tls.as_ref()?.client.as_ref()
+    }
 }
 
 impl Listener {

@@ -21,6 +21,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use tokio_rustls::TlsAcceptor;
 
+use super::certificate::{ServerNames, TlsPeer, identity};
+
 /// `http.tls.minimumtls`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MinimumTls {
@@ -67,15 +69,37 @@ type Stamp = Vec<Option<(std::time::SystemTime, u64)>>;
 /// The present certificate.
 pub struct TlsSource {
     settings: TlsSettings,
-    current: RwLock<(Arc<ServerConfig>, Stamp)>,
+    current: RwLock<(Offer, Stamp)>,
+}
+
+/// What one connection is offered.
+#[derive(Clone)]
+pub(crate) struct Offer {
+    config: Arc<ServerConfig>,
+    names: Arc<ServerNames>,
+    /// Whether a certificate that a client shows has been verified.
+    verifies_clients: bool,
+}
+
+impl Offer {
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.config.clone())
+    }
+
+    /// What the handshake said. A certificate that was merely asked for says
+    /// nothing: anybody could have made it.
+    pub(crate) fn peer(&self, shown: Option<&[CertificateDer<'_>]>) -> TlsPeer {
+        let shown = shown.filter(|_| self.verifies_clients).and_then(<[_]>::first);
+        TlsPeer { names: self.names.clone(), client: shown.and_then(identity) }
+    }
 }
 
 impl TlsSource {
     /// Reads the files. The error names the file and what is wrong with it.
     pub fn load(settings: TlsSettings) -> Result<Self, String> {
         let stamp = stamp(&settings);
-        let config = server_config(&settings)?;
-        Ok(Self { settings, current: RwLock::new((config, stamp)) })
+        let offer = offer(&settings)?;
+        Ok(Self { settings, current: RwLock::new((offer, stamp)) })
     }
 
     /// Reads the files again if they have changed; says whether they had. A
@@ -90,13 +114,18 @@ impl TlsSource {
     /// Reads the files again.
     pub fn reload(&self) -> Result<(), String> {
         let stamp = stamp(&self.settings);
-        let config = server_config(&self.settings)?;
-        *self.current.write() = (config, stamp);
+        let offer = offer(&self.settings)?;
+        *self.current.write() = (offer, stamp);
         Ok(())
     }
 
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.current.read().0.clone())
+    /// Whether the certificate has a name that clients can ask for.
+    pub fn has_names(&self) -> bool {
+        !self.current.read().0.names.is_empty()
+    }
+
+    pub(crate) fn offer(&self) -> Offer {
+        self.current.read().0.clone()
     }
 }
 
@@ -117,13 +146,14 @@ fn stamp(settings: &TlsSettings) -> Stamp {
         .collect()
 }
 
-fn server_config(settings: &TlsSettings) -> Result<Arc<ServerConfig>, String> {
+fn offer(settings: &TlsSettings) -> Result<Offer, String> {
     let provider = Arc::new(provider(&settings.cipher_suites)?);
     let versions: &[&rustls::SupportedProtocolVersion] = match settings.minimum {
         MinimumTls::Tls12 => &[&rustls::version::TLS12, &rustls::version::TLS13],
         MinimumTls::Tls13 => &[&rustls::version::TLS13],
     };
     let chain = certificates("http.tls.certificate", &settings.certificate)?;
+    let names = Arc::new(chain.first().map(ServerNames::of).unwrap_or_default());
     let key = PrivateKeyDer::from_pem_file(&settings.key)
         .map_err(|e| format!("http.tls.key: {}: {e}", settings.key.display()))?;
     let builder = ServerConfig::builder_with_provider(provider.clone())
@@ -141,7 +171,9 @@ fn server_config(settings: &TlsSettings) -> Result<Arc<ServerConfig>, String> {
         true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         false => vec![b"http/1.1".to_vec()],
     };
-    Ok(Arc::new(config))
+    let verifies_clients = !settings.client_authorities.is_empty()
+        && matches!(settings.client_auth, ClientAuth::VerifyIfGiven | ClientAuth::RequireAndVerify);
+    Ok(Offer { config: Arc::new(config), names, verifies_clients })
 }
 
 fn certificates(setting: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -1,13 +1,15 @@
 //! `/v2/<name>/blobs/<digest>`.
 
-use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE, WARNING,
+};
 use http::{HeaderValue, StatusCode};
 use oci::{ByteRange, ByteRanges, Digest, DigestError, ErrorCode, RangeOutcome};
 use registry::access::{Delete, Pull};
-use registry::{Blob, Granted, Registry};
+use registry::{Blob, BlobSize, Granted, Registry};
 use store::{AddressRequest, ByteStream};
 
-use super::manifests::broken_digest;
+use super::manifests::{STALE, broken_digest};
 use crate::answer::{Answer, EntityTag};
 use crate::call::Call;
 use crate::failure::Failure;
@@ -25,10 +27,13 @@ pub(crate) async fn get(
     // A HEAD asks for no content, so none is looked at unless it may have to be
     // answered elsewhere.
     let mut found = match call.is_head() && !registry.sends_away() {
-        true => Found { size: registry.blob_size(granted, digest).await?, blob: None },
+        true => {
+            let BlobSize { size, stale } = registry.blob_size(granted, digest).await?;
+            Found { size, stale, blob: None }
+        }
         false => {
             let blob = registry.blob(granted, digest).await?;
-            Found { size: blob.size, blob: Some(blob) }
+            Found { size: blob.size, stale: blob.stale, blob: Some(blob) }
         }
     };
     let tag = EntityTag::of(digest);
@@ -36,7 +41,7 @@ pub(crate) async fn get(
     if condition == Condition::Proceed
         && let Some(url) = address(registry, call, &found).await?
     {
-        return Ok(redirect(&url).digest(digest));
+        return Ok(found.warn(redirect(&url).digest(digest)));
     }
     if call.is_head() {
         found.blob = None;
@@ -50,7 +55,8 @@ pub(crate) async fn get(
             Wanted::Parts(ranges) => parts(registry, &found, &ranges).await?,
         },
     };
-    Ok(answer
+    Ok(found
+        .warn(answer)
         .entity(tag)
         .set(ACCEPT_RANGES, HeaderValue::from_static("bytes"))
         .set(CACHE_CONTROL, HeaderValue::from_static("max-age=31536000")))
@@ -71,8 +77,16 @@ pub(crate) async fn delete(
 struct Found {
     /// Bytes.
     size: u64,
+    /// Whether that was said by memory.
+    stale: bool,
     /// `None` if only its size was asked for.
     blob: Option<Blob>,
+}
+
+impl Found {
+    fn warn(&self, answer: Answer) -> Answer {
+        if self.stale { answer.set(WARNING, STALE) } else { answer }
+    }
 }
 
 enum Wanted {

@@ -1,6 +1,6 @@
 //! `/v2/<name>/manifests/<reference>`.
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, WARNING};
 use http::{HeaderValue, StatusCode};
 use oci::{ErrorCode, MediaType, Reference, ReferenceError, Tag};
 use registry::access::{Delete, Pull, Push};
@@ -12,6 +12,9 @@ use crate::failure::Failure;
 use crate::http::condition::{Condition, weigh};
 use crate::http::request_body::RequestBody;
 use crate::route::reference_code;
+
+/// Says that the metadata is out of reach, and that this is what it said lately.
+pub(crate) const STALE: HeaderValue = HeaderValue::from_static("110 berth \"Response is Stale\"");
 
 /// Most `?tag=` parameters of one push.
 const MAX_TAGS: usize = 100;
@@ -25,7 +28,7 @@ pub(crate) async fn get(
 ) -> Result<Answer, Failure> {
     let reference = reference.as_ref().map_err(unreadable)?;
     let manifest = registry.manifest(granted, reference).await?;
-    let tag = EntityTag::of(&manifest.digest);
+    let (tag, stale) = (EntityTag::of(&manifest.digest), manifest.stale);
     let answer = match weigh(call.headers, tag.digest()) {
         Condition::Failed => return Err(Failure::precondition()),
         Condition::NotModified => Answer::status(StatusCode::NOT_MODIFIED),
@@ -36,7 +39,10 @@ pub(crate) async fn get(
             Answer::ok().text(CONTENT_TYPE, manifest.media_type.as_str()).full(manifest.bytes)
         }
     };
-    let answer = answer.entity(tag);
+    let mut answer = answer.entity(tag);
+    if stale {
+        answer = answer.set(WARNING, STALE);
+    }
     Ok(match reference {
         // A digest means the same bytes for ever; a tag may move at any time.
         Reference::Digest(_) => {

@@ -8,8 +8,10 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod access;
 mod auth;
 mod faults;
+mod matrix;
 mod net;
 mod ops;
 mod settings;

@@ -2,4 +2,5 @@
 
 mod full;
 mod push;
+mod stale;
 mod stuck;

@@ -14,38 +14,51 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// An authority and what it signed.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 /// A certificate with its key, PEM.
-pub(super) struct Identity {
+pub(crate) struct Identity {
     pub certificate: String,
     pub key: String,
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         Self { issuer: CertifiedIssuer::self_signed(params, key).unwrap() }
     }
 
-    pub(super) fn sign(&self, name: &str) -> Identity {
+    pub(crate) fn sign(&self, name: &str) -> Identity {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
         Identity { certificate, key: key.serialize_pem() }
     }
 
-    pub(super) fn pem(&self) -> String {
+    /// A certificate of a person or a program, made out to a common name and
+    /// mail addresses.
+    pub(crate) fn sign_person(&self, common_name: &str, emails: &[&str]) -> Identity {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, common_name);
+        let email = |email: &&str| rcgen::SanType::Rfc822Name((*email).try_into().unwrap());
+        params.subject_alt_names = emails.iter().map(email).collect();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Identity { certificate, key: key.serialize_pem() }
+    }
+
+    pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
     }
 }
 
 /// Writes an identity for a server; the settings that name its files.
-pub(super) fn settings(directory: &Path, identity: &Identity) -> TlsSettings {
+pub(crate) fn settings(directory: &Path, identity: &Identity) -> TlsSettings {
     write(directory, identity);
     TlsSettings {
         certificate: directory.join("tls.crt"),
@@ -58,13 +71,13 @@ pub(super) fn settings(directory: &Path, identity: &Identity) -> TlsSettings {
     }
 }
 
-pub(super) fn write(directory: &Path, identity: &Identity) {
+pub(crate) fn write(directory: &Path, identity: &Identity) {
     std::fs::write(directory.join("tls.crt"), &identity.certificate).unwrap();
     std::fs::write(directory.join("tls.key"), &identity.key).unwrap();
 }
 
 /// Connects as a client that trusts `authority` and speaks `protocol`.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     address: SocketAddr,
     authority: &Authority,
     identity: Option<&Identity>,

@@ -1,6 +1,6 @@
 //! Connections: slow, silent, early answered, encrypted, stopped.
 
-mod certificates;
+pub(crate) mod certificates;
 mod early;
 mod http2;
 mod slow;

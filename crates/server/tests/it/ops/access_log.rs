@@ -10,9 +10,14 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-type Line = BTreeMap<String, String>;
+pub(crate) type Line = BTreeMap<String, String>;
 
 static LINES: Mutex<Vec<Line>> = Mutex::new(Vec::new());
+
+/// Whatever our own rooms wrote, at every level.
+static EVERYTHING: Mutex<Vec<Line>> = Mutex::new(Vec::new());
+const ROOMS: [&str; 7] =
+    ["access", "server", "registry", "identity", "metastore", "blobstore", "trace"];
 
 struct Capture;
 
@@ -30,17 +35,22 @@ impl Visit for Fields {
 
 impl<S: Subscriber> Layer<S> for Capture {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() == "access" {
-            let mut fields = Fields(Line::new());
-            fields.0.insert("level".into(), event.metadata().level().to_string());
-            event.record(&mut fields);
+        let target = event.metadata().target();
+        if !ROOMS.iter().any(|room| target.starts_with(room)) {
+            return;
+        }
+        let mut fields = Fields(Line::new());
+        fields.0.insert("level".into(), event.metadata().level().to_string());
+        event.record(&mut fields);
+        EVERYTHING.lock().unwrap().push(fields.0.clone());
+        if target == "access" {
             LINES.lock().unwrap().push(fields.0);
         }
     }
 }
 
 /// Listens to the log of the whole process; lines are found by their URI.
-fn listen() {
+pub(crate) fn listen() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
         tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Capture))
@@ -50,7 +60,7 @@ fn listen() {
 
 /// The line of a request to `uri`; it is written when the body is gone, which
 /// may be after the client has read it.
-async fn line(uri: &str) -> Line {
+pub(crate) async fn line(uri: &str) -> Line {
     for _ in 0..500 {
         if let Some(line) = find(uri) {
             return line;
@@ -58,6 +68,12 @@ async fn line(uri: &str) -> Line {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("{uri} is not in the log");
+}
+
+/// Whether `text` stands anywhere in what was written.
+pub(crate) fn was_written(text: &str) -> bool {
+    let lines = EVERYTHING.lock().unwrap();
+    lines.iter().any(|line| line.values().any(|value| value.contains(text)))
 }
 
 fn find(uri: &str) -> Option<Line> {

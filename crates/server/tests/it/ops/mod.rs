@@ -1,5 +1,5 @@
 //! What operators look at.
 
-mod access_log;
+pub(crate) mod access_log;
 mod debug;
 mod metrics;

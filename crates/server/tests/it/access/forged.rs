@@ -1,0 +1,105 @@
+//! What strangers claim about hosts and schemes never becomes an address that
+//! others send their passwords to.
+
+use testkit::{Request, TestRegistry, Wire};
+
+use super::world::World;
+
+const BASIC: &str = "Basic realm=\"Berth\"";
+
+async fn homeless(trusted: &[&str]) -> World {
+    World::with(|auth, options| {
+        auth.options.host = None;
+        options.server.trusted_proxies = trusted.iter().map(|it| it.parse().unwrap()).collect();
+    })
+    .await
+}
+
+async fn challenge(registry: &TestRegistry, headers: &[(&str, &str)]) -> String {
+    let mut request = Request::new("GET", "/v2/");
+    for (name, value) in headers {
+        request = request.with(name, *value);
+    }
+    let answer = registry.client().send(request).await.expect(401);
+    answer.header("www-authenticate").unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn c25_a_forged_host_never_reaches_a_realm() {
+    let world = homeless(&[]).await;
+    for host in ["evil.example", "registry.test", "evil.example:5000", "10.0.0.1", "[2001:db8::1]"]
+    {
+        assert_eq!(challenge(&world.registry, &[("Host", host)]).await, BASIC, "{host}");
+    }
+    for (name, value) in [
+        ("X-Forwarded-Host", "evil.example"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-For", "192.0.2.1"),
+        ("Forwarded", "host=evil.example;proto=https"),
+        ("X-Real-IP", "192.0.2.1"),
+        ("Via", "1.1 proxy"),
+    ] {
+        let headers = [("Host", "localhost:5000"), (name, value)];
+        assert_eq!(challenge(&world.registry, &headers).await, BASIC, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn clients_on_this_machine_itself_get_tokens_in_clear() {
+    let world = homeless(&[]).await;
+    for host in ["localhost:5000", "127.0.0.1:5000", "[::1]:5000"] {
+        let expected = format!("Bearer realm=\"http://{host}/auth/token\",service=\"berth\"");
+        assert_eq!(challenge(&world.registry, &[("Host", host)]).await, expected);
+    }
+    // Proxies that say nothing about themselves speak the old version.
+    let mut wire = Wire::connect(world.registry.address()).await;
+    wire.send("GET /v2/ HTTP/1.0\r\nHost: 127.0.0.1:5000\r\n\r\n").await.unwrap();
+    let answer = wire.answer(false).await.expect(401);
+    assert_eq!(answer.header("www-authenticate"), Some(BASIC));
+}
+
+#[tokio::test]
+async fn c25_a_declared_proxy_does_not_make_a_realm_of_what_it_was_sent() {
+    let world = homeless(&["127.0.0.0/8"]).await;
+    for headers in [
+        &[("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "https")][..],
+        &[("Host", "localhost:5000")],
+        &[("Host", "localhost:5000"), ("X-Forwarded-Host", "localhost")],
+    ] {
+        assert_eq!(challenge(&world.registry, headers).await, BASIC, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_configured_address_beats_whatever_is_claimed() {
+    let world = World::with(|auth, options| {
+        auth.options.host = Some("https://reg.example".into());
+        options.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let expected = "Bearer realm=\"https://reg.example/auth/token\",service=\"berth\"";
+    for headers in [
+        &[("Host", "evil.example")][..],
+        &[("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Proto", "http")],
+    ] {
+        assert_eq!(challenge(&world.registry, headers).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_nobody_declared_is_told_of_once() {
+    crate::ops::access_log::listen();
+    let world = homeless(&[]).await;
+    for _ in 0..3 {
+        challenge(&world.registry, &[("X-Forwarded-For", "192.0.2.77")]).await;
+    }
+    assert!(crate::ops::access_log::was_written("berth.http.trusted_proxies"));
+}
+
+#[test]
+fn an_operator_is_told_if_there_is_no_address_for_tokens() {
+    let mut options = server::BerthOptions::default();
+    assert!(server::missing_realm(&options, None).unwrap().contains("http.host"));
+    options.host = Some("https://reg.example".into());
+    assert_eq!(server::missing_realm(&options, None), None);
+}
