@@ -5,6 +5,8 @@
 //! go on working. Called as `entrypoint.sh` it does what the original image's
 //! shell script does, in an image that has no shell.
 
+pub(crate) mod access;
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     /// Move everything to the stores of another configuration. Beside a running server, it does
     /// the work and serves on.
     Move(Move),
+    #[command(flatten)]
+    Access(Box<access::AccessCommand>),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -137,12 +141,15 @@ pub(crate) struct Import {
 #[derive(Debug, Args)]
 pub(crate) struct Move {
     /// The configuration file of the target. Variables of the environment do not count for it.
-    #[arg(long, value_name = "NEW-CONFIG")]
-    pub(crate) to: PathBuf,
+    #[arg(long, value_name = "NEW-CONFIG", required_unless_present = "thaw")]
+    pub(crate) to: Option<PathBuf>,
     /// Go on with an earlier move between the two: only what differs is copied, and what the
     /// source no longer has is removed from the target.
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Move nothing: let the replicas of CONFIG take writes again, which a move has frozen.
+    #[arg(long, conflicts_with_all = ["to", "resume"])]
+    pub(crate) thaw: bool,
     #[command(flatten)]
     pub(crate) at: ConfigPath,
 }

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use indicatif::BinaryBytes;
-use metastore::MetadataStore;
+use metastore::{Frozen, MetadataStore};
 use serde::{Deserialize, Serialize};
 use workers::import::{NeedsImport, needs_import};
 use workers::transfer::{self, Side, Source, Transfer, TransferError, TransferReport};
@@ -17,6 +18,13 @@ use crate::wire::{self, Stores, UPLOAD_KEY, open_stores};
 
 /// What the progress of a move is called.
 pub(crate) const PHASE: &str = "move";
+
+/// What a registry knows of itself that moves along: what signs the ids of uploads and the tokens of
+/// accounts, and the hash of what makes the first administrator.
+const SETTINGS: [&str; 4] = [UPLOAD_KEY, "token-keys", "token-keys-before", "setup-secret"];
+
+/// For the moment between a freeze and its staying.
+const FREEZE_AGAIN: Duration = Duration::from_secs(60);
 
 /// Where everything is to go.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,7 +54,17 @@ pub(crate) async fn into(
     let done = match look_for_import(&to, "target").await {
         Ok(()) => {
             let plan = plan(from, &to, source, moving.resume);
-            transfer::run(&plan, observer, shutdown).await.map_err(in_words)
+            let refrozen = thaw(&to, moving.resume).await.map_err(in_target);
+            match refrozen {
+                Ok(was_frozen) => {
+                    let done = transfer::run(&plan, observer, shutdown).await;
+                    if was_frozen && done.as_ref().is_err_and(is_refusal) {
+                        freeze_again(&to).await;
+                    }
+                    done.map_err(in_words)
+                }
+                Err(text) => Err(text),
+            }
         }
         Err(text) => Err(text),
     };
@@ -86,13 +104,55 @@ async fn look_for_import(stores: &Stores, side: &str) -> Result<(), String> {
     }
 }
 
+/// A target that was moved away takes writes again when it is moved back to; whether it was one.
+async fn thaw(target: &Stores, resume: bool) -> Result<bool, String> {
+    let Some(freezing) = target.metadata.freezing() else { return Ok(false) };
+    let text = |error: store::StoreError| error.to_string();
+    match freezing.frozen_content().await.map_err(text)? {
+        None => Ok(false),
+        Some(Frozen::ForNow) => Err("its content is being moved away just now".to_owned()),
+        Some(Frozen::ForGood) if !resume => Err("its content has moved away, so it is frozen; \
+             --resume moves back to it, berth move --thaw lets it take writes again"
+            .to_owned()),
+        Some(Frozen::ForGood) => {
+            freezing.thaw_content().await.map_err(text)?;
+            Ok(true)
+        }
+    }
+}
+
+/// Whether nothing was written to the target.
+fn is_refusal(error: &TransferError) -> bool {
+    use TransferError as Error;
+    matches!(
+        error,
+        Error::Same
+            | Error::TargetHolds(_)
+            | Error::TargetHasAccounts(_)
+            | Error::NotATwin
+            | Error::Changed
+    )
+}
+
+/// A target that was not moved back to stays as it was.
+async fn freeze_again(target: &Stores) {
+    let Some(freezing) = target.metadata.freezing() else { return };
+    let again = async {
+        freezing.freeze_content(&target.holder, FREEZE_AGAIN).await?;
+        freezing.keep_frozen(&target.holder, None).await
+    };
+    if let Err(error) = again.await {
+        tracing::warn!(%error, "the target, which had moved away, takes writes again");
+    }
+}
+
 fn plan(from: &Stores, to: &Stores, source: Source, resume: bool) -> Transfer {
     Transfer {
         from: side(from),
         to: side(to),
         source,
         resume,
-        settings: vec![UPLOAD_KEY],
+        settings: SETTINGS.to_vec(),
         clock: from.world.clock.clone(),
         random: from.world.random.clone(),
     }
@@ -105,6 +165,8 @@ fn side(stores: &Stores) -> Side {
         content: metadata.clone(),
         import: metadata.clone(),
         counters: metadata.clone(),
+        history: metadata.clone(),
+        accounts: metadata.clone(),
         settings: metadata.clone(),
         blobs: stores.blobs.clone(),
     }
@@ -125,8 +187,14 @@ fn summary(report: &TransferReport) -> String {
         0 => String::new(),
         seconds => format!("; the last {seconds} s frozen"),
     };
+    let access = match (holds.accounts, holds.grants, report.lines) {
+        (0, 0, 0) => String::new(),
+        (accounts, grants, lines) => {
+            format!(", {accounts} accounts, {grants} grants, {lines} audit lines")
+        }
+    };
     format!(
-        "source and target agree: {} repositories, {} manifests, {} tags, {} links of blobs; \
+        "source and target agree: {} repositories, {} manifests, {} tags, {} links of blobs{access}; \
          {} blobs ({}) were copied{frozen}; {} findings",
         holds.repositories,
         holds.manifests,

@@ -1,6 +1,7 @@
 //! The one page where everything meets: settings become parts, parts become a
 //! registry.
 
+mod access;
 mod bucket;
 mod home;
 mod metadata;
@@ -11,18 +12,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use http::{HeaderName, HeaderValue};
-use registry::access::{Access, Authenticator, Open, SignedIn};
 use registry::rules::{IndexPlatforms, ManifestRules, Platform, SparseRule, UrlRules};
 use registry::{Parts, Registry, RepositoryPattern, UploadKey};
-use server::{App, BaseUrl, Health, Htpasswd, Metrics, Nobody, TlsSettings};
+use server::{App, BaseUrl, Guard, Health, Metrics, TlsSettings};
 use store::StoreError;
 
-use crate::config::auth::Auth;
 use crate::config::berth::redirect::RedirectWhen;
 use crate::config::tls::{ClientAuth, MinimumTls, Tls};
 use crate::config::validation::Platforms;
 use crate::config::{Config, Locations};
 
+pub(crate) use access::{
+    AccountsHere, Gatekeepers, accounts, accounts_here, missing_realm, try_accounts, with_accounts,
+    without_accounts,
+};
 pub(crate) use home::home;
 pub(crate) use stores::{Stores, World, open_stores};
 pub(crate) use trial::trial;
@@ -60,6 +63,7 @@ fn registry_settings(config: &Config, shared: bool) -> Result<registry::Settings
         shared,
         sends_away: config.storage.root_directory().is_none()
             && config.berth.redirect.enabled != RedirectWhen::Never,
+        stale_reads: config.berth.metadata.stale_reads,
         ..registry::Settings::default()
     })
 }
@@ -102,25 +106,17 @@ fn manifest_rules(config: &Config) -> Result<ManifestRules, String> {
     })
 }
 
-/// Who may do what, and how one finds out who is asking.
-pub(crate) fn access(config: &Config, world: &World) -> (Access, Arc<dyn Authenticator>) {
-    match &config.auth {
-        Auth::None => (Access::new(Arc::new(Open)), Arc::new(Nobody)),
-        Auth::Htpasswd(file) => {
-            let accounts =
-                Htpasswd::new(file.path.clone(), &file.realm, world.clock.clone(), &*world.random);
-            (Access::new(Arc::new(SignedIn)), Arc::new(accounts))
-        }
-    }
-}
-
-/// The HTTP side, not ready yet.
-pub(crate) fn app(config: &Config, world: &World) -> Result<App, String> {
-    let (access, authenticator) = access(config, world);
+/// The HTTP side, without a registry behind it.
+pub(crate) fn app(config: &Config, world: &World, keepers: Gatekeepers) -> Result<App, String> {
+    let Gatekeepers { access, authenticator, berth } = keepers;
+    let (berth, accounts) = berth.unzip();
     Ok(App {
         registry: parking_lot::RwLock::new(None),
         access,
         authenticator,
+        auditor: self::access::auditor(config, accounts.as_ref(), world),
+        accounts: berth,
+        guard: Guard::new(self::access::rate_limits(config), world.clock.clone()),
         settings: http_settings(config)?,
         frozen: AtomicBool::new(false),
         health: Arc::new(Health::starting("opening the store")),

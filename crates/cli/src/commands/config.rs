@@ -13,6 +13,7 @@ pub(super) fn run(command: &ConfigCommand) -> Result<(), String> {
         ConfigCommand::Check(options) => {
             let loaded = configuration(&options.at, true).map_err(|error| error.to_string())?;
             say(loaded.report().trim_end());
+            say(&format!("auth: {}", loaded.config.auth.in_words()));
             if !options.offline {
                 stores::try_out(&loaded.config)?;
             }

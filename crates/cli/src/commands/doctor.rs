@@ -5,12 +5,15 @@ use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
+use registry::accounts::command::PageRequest;
+use registry::accounts::{Answer, Command};
 use server::TlsSource;
 
 use crate::args::ConfigPath;
-use crate::config::auth::Auth;
+use crate::config::auth::{Auth, BerthAuth};
 use crate::config::listen::Listen;
 use crate::config::{Config, Loaded};
+use crate::process::control;
 use crate::process::lock::{StoreLock, own_directory};
 use crate::process::privileges::{follow_owner, owners, serving_user};
 use crate::wire;
@@ -240,8 +243,63 @@ fn accounts(config: &Config) -> Verdict {
                 .into(),
         ),
         Auth::None => Good("auth: none, but only this machine can connect".into()),
+        Auth::Silly(_) => Doubt(
+            "auth.silly: whoever sends any credential may push and pull; it is for tests only".into(),
+        ),
         Auth::Htpasswd(file) => htpasswd(&file.path),
+        Auth::Token(token) => match wire::without_accounts(config, &wire::World::real()) {
+            Ok(_) => Good(format!("auth.token: the keys of {} can be read", token.issuer)),
+            Err(error) => Bad(error),
+        },
+        Auth::Berth(auth) => own_accounts(config, auth),
     }
+}
+
+/// Files and addresses can be told by looking; who is in the database a running server tells.
+fn own_accounts(config: &Config, auth: &BerthAuth) -> Verdict {
+    for path in config.auth.files() {
+        if let Err(error) = std::fs::File::open(path) {
+            return Bad(format!("auth.berth: {}: {error}; name a readable file", path.display()));
+        }
+    }
+    if let Err(error) = wire::try_accounts(config, auth, &wire::World::real()) {
+        return Bad(error);
+    }
+    let tls = config.http.tls.as_ref().and_then(|tls| TlsSource::load(wire::tls(config, tls)).ok());
+    if let Some(text) = wire::missing_realm(config, auth, tls.as_ref()) {
+        return Doubt(format!("auth.berth: {text}"));
+    }
+    match administrators(config) {
+        Some(0) => Doubt(
+            "auth.berth: nobody administers this registry yet; run `berth user add NAME --admin`"
+                .into(),
+        ),
+        Some(count) => {
+            let count = counted(count, "administrator");
+            Good(format!("auth.{}; {count}", config.auth.in_words()))
+        }
+        None => Good(format!("auth.{}", config.auth.in_words())),
+    }
+}
+
+/// How many enabled administrators a running server knows, on the first page of its users; `None`
+/// if none runs here.
+fn administrators(config: &Config) -> Option<usize> {
+    let home = wire::home(config)?;
+    let runtime = runtime().ok()?;
+    runtime.block_on(async {
+        if !control::answers(&home).await {
+            return None;
+        }
+        let command = Command::UserList { page: PageRequest::default() };
+        match control::ask_accounts(&home, command).await {
+            Ok(Answer::Accounts { accounts, next }) => {
+                let admins = accounts.iter().filter(|it| it.admin && !it.disabled).count();
+                (admins > 0 || next.is_none()).then_some(admins)
+            }
+            _ => None,
+        }
+    })
 }
 
 fn htpasswd(path: &Path) -> Verdict {
@@ -249,15 +307,24 @@ fn htpasswd(path: &Path) -> Verdict {
     let shown = path.display();
     let text = match std::fs::read(path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Doubt(format!(
+                "auth.htpasswd.path: {shown} is not there; the server makes it with a user docker, or {way_out}"
+            ));
+        }
         Err(error) => return Bad(format!("auth.htpasswd.path: {shown}: {error}; {way_out}")),
     };
-    match text.lines().filter(|line| line.contains(":$2")).count() {
+    // The kinds of hashes that count: bcrypt, SHA-crypt, argon2.
+    let is_user =
+        |line: &&str| [":$2", ":$5$", ":$6$", ":$argon2"].iter().any(|it| line.contains(it));
+    match text.lines().filter(is_user).count() {
         0 => Bad(format!(
-            "auth.htpasswd.path: {shown} holds no bcrypt hash, so nobody can sign in; {way_out}"
+            "auth.htpasswd.path: {shown} holds no hash that counts (bcrypt, SHA-crypt, argon2), so \
+             nobody can sign in; {way_out}"
         )),
         users => {
             let users = counted(users, "user");
-            Good(format!("auth.htpasswd.path: {users} with a bcrypt hash in {shown}"))
+            Good(format!("auth.htpasswd.path: {users} in {shown}"))
         }
     }
 }

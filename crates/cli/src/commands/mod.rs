@@ -1,5 +1,6 @@
 //! One command, one file.
 
+mod access;
 mod adopt;
 mod config;
 mod doctor;
@@ -28,6 +29,11 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Import(options) => offline::import(&options),
         Command::Export(at) => offline::export(&at),
         Command::Move(options) => transfer::run(&options),
+        Command::Access(command) => match access::run(*command) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(text) => Err(text),
+        },
         Command::Config(command) => config::run(&command),
         Command::Doctor(at) => doctor::run(&at),
         Command::Adopt(at) => adopt::run(&at),

@@ -5,16 +5,18 @@
 //! import. Only then is the registry ready. On the way down: accept nothing,
 //! finish what is open, write down unfinished uploads, close the store.
 
+mod accounts;
 mod duties;
+mod gates;
 mod opening;
 mod take_over;
 
-use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use registry::Registry;
+use registry::accounts::Accounts;
 use server::{App, DebugSettings, Listener, Readiness, Serving, TlsSource};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -26,7 +28,8 @@ use crate::config::auth::Auth;
 use crate::config::berth::Role;
 use crate::config::{Config, Loaded};
 use crate::logging;
-use crate::process::listen::listen_all;
+use crate::process::control::Desk;
+use crate::process::listen::{listen_all, twin};
 use crate::process::lock::StoreLock;
 use crate::process::measure::figures;
 use crate::process::privileges::{Outcome, drop_to};
@@ -38,6 +41,7 @@ use crate::work::Backlog;
 use super::{configuration_with, environment, runtime};
 
 use duties::duties;
+use gates::{look_at_accounts, make_accounts, warn_of_realm, with_accounts};
 use opening::Opened;
 use take_over::take_over;
 
@@ -97,7 +101,9 @@ async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
     }
     tracing::info!(configuration = %origin, "berth starts");
     let mut signals = Signals::new()?;
-    let app = Arc::new(wire::app(&config, &world)?);
+    // Answers until the registry is there, and where it needs no accounts of ours also then.
+    let door = wire::without_accounts(&config, &world)?;
+    let door = Arc::new(wire::app(&config, &world, door)?);
     let tls = load_tls(&config)?;
     let listeners = match config.berth.role {
         Role::All | Role::Http => listen_all(&config.http.listen).await?,
@@ -109,30 +115,43 @@ async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
     };
     look_at_accounts(&config)?;
     become_user(&config)?;
+    make_accounts(&config, &world);
+    warn_of_realm(&config, tls.as_deref());
     for listener in &listeners {
         tracing::info!(address = listener.local(), tls = tls.is_some(), "listening");
     }
-    let debug = serve_debug(&config, &app, debug);
+    let debug = serve_debug(&config, &door, debug);
     let (stop, stopping) = watch::channel(false);
     let shutdown = Shutdown::new(stopping);
-    let (result, serving) = {
-        let mut start = pin!(start(&config, world, &app, &shutdown));
-        let early = tokio::time::timeout(AT_THE_DOOR, &mut start).await;
-        let serving = server::serve(app.clone(), listeners, tls.clone());
-        let started = async {
-            match early {
-                Ok(started) => started,
-                Err(_) => start.await,
+    let (result, waiting) = {
+        let mut start = pin!(start(&config, world, &door, &shutdown));
+        match tokio::time::timeout(AT_THE_DOOR, &mut start).await {
+            Ok(started) => (started.map(Some), None),
+            Err(_) => {
+                let twins = listeners.iter().map(twin).collect::<Result<_, _>>();
+                let twins = twins.map_err(|error| format!("http.addr: {error}"))?;
+                let waiting = server::serve(door.clone(), twins, tls.clone());
+                let result = tokio::select! {
+                    started = start => started.map(Some),
+                    () = signals.end() => Ok(None),
+                };
+                (result, Some(waiting))
             }
-        };
-        let result = tokio::select! {
-            started = started => started.map(Some),
-            () = signals.end() => Ok(None),
-        };
-        (result, serving)
+        }
     };
     let result = match result {
         Ok(Some(mut running)) => {
+            let app = running.app.clone();
+            let serving = match waiting {
+                Some(waiting) if Arc::ptr_eq(&app, &door) => waiting,
+                waiting => {
+                    let serving = server::serve(app.clone(), listeners, tls.clone());
+                    if let Some(waiting) = waiting {
+                        tokio::spawn(waiting.stop());
+                    }
+                    serving
+                }
+            };
             let ended = tokio::select! {
                 () = signals.wait(tls.as_deref()) => Ok(()),
                 () = running.loses_bucket() => Err(LOST.to_owned()),
@@ -153,6 +172,8 @@ async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
 
 /// A registry that answers.
 struct Running {
+    app: Arc<App>,
+    accounts: Option<Arc<Accounts>>,
     registry: Arc<Registry>,
     stores: Stores,
     duties: Runner,
@@ -181,6 +202,9 @@ impl Running {
             Ok(uploads) => tracing::info!(uploads, "unfinished uploads were written down"),
             Err(error) => tracing::error!(%error, "unfinished uploads could not be written down"),
         }
+        if let Some(accounts) = &self.accounts {
+            accounts::settle(accounts).await;
+        }
         if let Err(error) = self.registry.flush_pulls(&*self.stores.metadata).await {
             tracing::warn!(%error, "the last pulls were not counted");
         }
@@ -192,35 +216,47 @@ impl Running {
 async fn start(
     config: &Config,
     world: World,
-    app: &Arc<App>,
+    door: &Arc<App>,
     shutdown: &Shutdown,
 ) -> Result<Running, String> {
     let Opened { stores, lock, lost } =
-        opening::open(config, &world, &app.health, shutdown).await?;
-    let (metrics, driver) = (app.metrics.clone(), config.storage.driver.name());
+        opening::open(config, &world, &door.health, shutdown).await?;
+    let (metrics, driver) = (door.metrics.clone(), config.storage.driver.name());
     let stores =
         stores.measured(Arc::new(move |action, took| metrics.storage_action(driver, action, took)));
-    take_over(config, &stores, &app.health, shutdown).await?;
+    take_over(config, &stores, &door.health, shutdown).await?;
+    let (app, accounts) = with_accounts(config, &stores, &world, door).await?;
     let registry = wire::registry(config, &stores).await.map_err(|error| error.to_string())?;
     let registry = Arc::new(registry);
     checks::start(config, &stores, &app.health, shutdown);
     let backlog = Arc::new(Backlog::default());
     if let Some(home) = wire::home(config) {
         let freeze = Arc::new(freeze::Server { app: app.clone(), gate: stores.gate.clone() });
-        tokio::spawn(control::listen(
-            home,
-            stores.clone(),
-            backlog.clone(),
+        let desk = Desk {
+            stores: stores.clone(),
+            backlog: backlog.clone(),
             freeze,
-            shutdown.clone(),
-        ));
+            accounts: accounts.clone(),
+            turn: tokio::sync::Mutex::default(),
+            shutdown: shutdown.clone(),
+        };
+        tokio::spawn(control::listen(home, desk));
     }
     if stores.shared {
         tokio::spawn(skew::watch(stores.clone(), app.health.clone(), shutdown.clone()));
+        tokio::spawn(freeze::watch(stores.clone(), app.clone(), shutdown.clone()));
     }
-    let duties = duties(config, &stores, &registry, &backlog, shutdown);
+    let mut duties = duties(config, &stores, &registry, &backlog, shutdown);
+    if let (Auth::Berth(auth), Some(accounts)) = (&config.auth, &accounts) {
+        accounts::keep(&mut duties, config, auth, accounts, &stores, shutdown);
+        accounts::tell_setup_secret(config, accounts).await?;
+        let log = accounts.audit().clone();
+        app.metrics.add_figures(move || accounts::figures(&log));
+    }
     let (metadata, measured) = (stores.metadata.clone(), registry.clone());
     app.metrics.add_figures(move || figures(&*metadata, &measured, &backlog));
+    let cached = stores.clone();
+    app.metrics.add_figures(move || cached.cache_figures());
     *app.registry.write() = Some(registry.clone());
     app.health.set_readiness(Readiness::Ready);
     tracing::info!(
@@ -228,7 +264,7 @@ async fn start(
         metadata = stores.metadata.engine(),
         "ready"
     );
-    Ok(Running { registry, stores, duties, lost, _lock: lock })
+    Ok(Running { app, accounts, registry, stores, duties, lost, _lock: lock })
 }
 
 fn load_tls(config: &Config) -> Result<Option<Arc<TlsSource>>, String> {
@@ -249,32 +285,10 @@ fn serve_debug(config: &Config, app: &App, listeners: Vec<Listener>) -> Option<S
     Some(server::serve_debug(app.health.clone(), app.metrics.clone(), settings, listeners))
 }
 
-/// A file that cannot be read would refuse every login one by one, in silence.
-fn look_at_accounts(config: &Config) -> Result<(), String> {
-    let Auth::Htpasswd(file) = &config.auth else { return Ok(()) };
-    let path = file.path.display();
-    match std::fs::read(&file.path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            tracing::error!(
-                %path,
-                "auth.htpasswd.path: the file does not exist, so nobody can sign in; \
-                 `berth htpasswd -Bbn USER PASSWORD` makes its lines"
-            );
-            Ok(())
-        }
-        Err(error) => Err(format!("auth.htpasswd.path: {path}: {error}; name a readable file")),
-    }
-}
-
 fn become_user(config: &Config) -> Result<(), String> {
     let home = wire::home(config);
     let root = config.storage.root_directory().or(home.as_deref());
-    let accounts = match &config.auth {
-        Auth::Htpasswd(file) => Some(file.path.as_path()),
-        Auth::None => None,
-    };
-    let readable: Vec<&Path> = accounts.into_iter().collect();
+    let readable = config.auth.files();
     match drop_to(config.berth.run_as.as_ref(), root, &readable)? {
         Outcome::Unchanged => {}
         Outcome::Became(uid) => tracing::info!(uid, "serving as an unprivileged user"),

@@ -2,6 +2,7 @@
 //! serves on meanwhile; without one the command does it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use workers::Shutdown;
 use workers::transfer::Source;
@@ -9,7 +10,7 @@ use workers::transfer::Source;
 use crate::args::Move;
 use crate::config::Config;
 use crate::moving::{self, Moving, lock};
-use crate::process::control;
+use crate::process::{control, freeze};
 use crate::terminal::Terminal;
 use crate::wire::{self, World, open_stores};
 
@@ -22,26 +23,33 @@ pub(super) fn run(options: &Move) -> Result<(), String> {
     let world = World::real();
     let runtime = runtime()?;
     let terminal = Terminal::new(false, world.clock.clone());
-    let to = &options.to;
+    let Some(to) = &options.to else {
+        return runtime.block_on(thaw(&config, world));
+    };
     let path = to.canonicalize().map_err(|error| format!("--to: {}: {error}", to.display()))?;
     let moving = Moving { to: path, resume: options.resume };
     let (result, frozen) = runtime.block_on(async {
-        if let Some(home) = wire::home(&config)
-            && let Some(done) = control::hand_over(&home, moving.clone().into(), &terminal).await
-        {
-            return (done, true);
+        let Some(home) = wire::home(&config) else {
+            return (alone(&config, world, &moving, &terminal).await, Some("replicas"));
+        };
+        match control::hand_over(&home, moving.clone().into(), &terminal).await {
+            Some(done) => (done, Some("server")),
+            None => (alone(&config, world, &moving, &terminal).await, None),
         }
-        (alone(&config, world, &moving, &terminal).await, false)
     });
     terminal.finish();
     terminal.say(&result?);
     let config = options.at.config.as_deref().unwrap_or(Path::new("OLD-CONFIG"));
-    let (to, from) = (options.to.display(), config.display());
+    let (to, from) = (to.display(), config.display());
     terminal.say(&match frozen {
-        true => {
-            format!("next: stop the server, which takes no more writes, and start it with {to}")
+        Some("replicas") => format!(
+            "next: stop the replicas, which take no more writes, and start them with {to}; to go \
+             on with the old stores instead: berth move --thaw {from}"
+        ),
+        Some(server) => {
+            format!("next: stop the {server}, which takes no more writes, and start it with {to}")
         }
-        false => format!("next: start the server with {to}; the source is as it was"),
+        None => format!("next: start the server with {to}; the source is as it was"),
     });
     terminal.say(&format!("the way back: berth move --resume --to {from} {to}"));
     Ok(())
@@ -56,17 +64,29 @@ async fn alone(
 ) -> Result<String, String> {
     follow_storage_owner(config)?;
     let lock = lock(config, "it does not answer on its control socket; stop it for the move")?;
-    if lock.is_none() {
-        terminal.say(
-            "all replicas of the source must be stopped, or read-only \
-             (storage.maintenance.readonly): what they are sent meanwhile may not be moved",
-        );
-    }
     let from = open_stores(config, world).await.map_err(|error| error.to_string())?;
+    let source = match freeze::Database::of(&from).filter(|_| lock.is_none()) {
+        Some(database) => Source::Serving(Arc::new(database)),
+        None => Source::Still,
+    };
     let work = async |shutdown: &Shutdown| {
-        moving::into(&from, Source::Still, moving, terminal, shutdown).await
+        moving::into(&from, source.clone(), moving, terminal, shutdown).await
     };
     let done = interruptibly(work).await;
     from.metadata.close().await;
     done
+}
+
+/// Lets replicas take writes again that a move has frozen.
+async fn thaw(config: &Config, world: World) -> Result<(), String> {
+    if wire::home(config).is_some() {
+        return Err("only replicas that share a database stay frozen; start the server anew".into());
+    }
+    let stores = open_stores(config, world).await.map_err(|error| error.to_string())?;
+    let thawed = match stores.metadata.freezing() {
+        Some(freezing) => freezing.thaw_content().await,
+        None => Ok(()),
+    };
+    stores.metadata.close().await;
+    thawed.map_err(|error| error.to_string())
 }

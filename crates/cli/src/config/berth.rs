@@ -1,5 +1,6 @@
 //! `berth`: what the original has no word for.
 
+pub(crate) mod cache;
 pub(crate) mod metadata;
 pub(crate) mod postgres;
 pub(crate) mod redirect;
@@ -15,6 +16,7 @@ use super::repository_match::RepositoryMatch;
 use super::schema::{Key, Kind};
 use super::section::Section;
 
+pub(crate) use cache::LocalStorage;
 pub(crate) use metadata::Metadata;
 pub(crate) use redirect::Redirect;
 
@@ -50,6 +52,7 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("role", Kind::Choice(&["all", "http", "workers"])),
     Key::new("metadata", Kind::Fields(metadata::KEYS)),
     Key::new("redirect", Kind::Fields(redirect::KEYS)),
+    Key::new("storage", Kind::Fields(cache::KEYS)),
     Key::new(
         "import",
         Kind::Fields(&[Key::new("auto", Kind::Flag), Key::new("verify_rate", Kind::Bytes)]),
@@ -83,6 +86,9 @@ pub(crate) struct Berth {
     pub(crate) metadata: Metadata,
     /// Which clients fetch blobs from the object store themselves.
     pub(crate) redirect: Redirect,
+    /// What is kept on a local disk beside the object store.
+    #[serde(skip_serializing_if = "LocalStorage::is_empty")]
+    pub(crate) storage: LocalStorage,
     /// The take-over of a tree that the original wrote.
     pub(crate) import: Import,
     /// The user to become after starting as root; `None` stays who we are.
@@ -190,6 +196,7 @@ pub(super) fn read(root: &Section<'_>, problems: &mut Problems<'_>) -> Berth {
         },
         metadata: metadata::read(&berth.section("metadata"), problems),
         redirect: redirect::read(root, &berth.section("redirect"), problems),
+        storage: cache::read(root, problems),
         import: import(&berth.section("import"), problems),
         run_as: run_as(&berth, problems),
     }

@@ -65,6 +65,7 @@ fn fits(scalar: &Scalar, kind: &Kind) -> bool {
         Kind::Number => scalar.number().is_some(),
         Kind::Bytes => bytes::parse(&scalar.text).is_some(),
         Kind::Time => duration::parse(&scalar.text).is_some(),
+        Kind::Age => duration::parse_long(&scalar.text).is_some(),
         Kind::Choice(words) => {
             scalar.text.is_empty()
                 || words.iter().any(|word| word.eq_ignore_ascii_case(&scalar.text))
@@ -83,7 +84,8 @@ fn field(entry: &Entry, keys: &'static [Key], path: &str, problems: &mut Problem
     let full = join(path, &entry.key);
     let Some(key) = keys.iter().find(|key| key.name == entry.key) else {
         let way_out = guess(&entry.key, keys);
-        if full == "berth" || full.starts_with("berth.") {
+        let own = full.strip_prefix("auth.").unwrap_or(&full);
+        if own == "berth" || own.starts_with("berth.") {
             problems.error(&entry.place, &full, "unknown key", way_out);
         } else {
             problems.doubt(&entry.place, &full, "unknown key, ignored", way_out);

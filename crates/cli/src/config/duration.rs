@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::Serializer;
 
+/// In seconds.
+const DAY: u64 = 24 * 3600;
+
 const UNITS: [(&str, u128); 8] = [
     ("ns", 1),
     ("us", 1_000),
@@ -77,6 +80,28 @@ pub(super) fn format(duration: Duration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
+/// Reads a duration that may be given in days: `90d`, else as [`parse`].
+pub(crate) fn parse_long(text: &str) -> Option<Duration> {
+    let Some(days) = text.strip_suffix('d') else { return parse(text) };
+    let seconds = days.parse::<u64>().ok()?.checked_mul(DAY)?;
+    // The same bound as that of Go.
+    (seconds <= i64::MAX.unsigned_abs() / 1_000_000_000).then(|| Duration::from_secs(seconds))
+}
+
+/// The shortest text of a duration: `365d` for whole days, else Go's.
+pub(crate) fn in_days(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds > 0 && seconds.is_multiple_of(DAY) && duration.subsec_nanos() == 0 {
+        return format!("{}d", seconds / DAY);
+    }
+    format(duration)
+}
+
+/// Serializes a duration, whole days as such.
+pub(super) fn days<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&in_days(*duration))
+}
+
 /// Serializes a duration in Go's form.
 pub(super) fn go<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format(*duration))
@@ -117,6 +142,19 @@ mod tests {
     fn what_is_written_is_read_back() {
         for text in ["0s", "168h", "1m30s", "100ms", "1h1ns", "2us"] {
             assert_eq!(format(parse(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn days_are_understood_where_they_are_meant() {
+        for (text, seconds, shown) in
+            [("90d", 7_776_000, "90d"), ("48h", 172_800, "2d"), ("36h", 129_600, "36h")]
+        {
+            let duration = parse_long(text).unwrap();
+            assert_eq!((duration.as_secs(), in_days(duration).as_str()), (seconds, shown));
+        }
+        for text in ["d", "-1d", "1.5d", "1d2h", "99999999999999d", "200000000d"] {
+            assert_eq!(parse_long(text), None, "{text}");
         }
     }
 }

@@ -14,7 +14,8 @@ mod bytes;
 pub(crate) mod catalog;
 mod check;
 mod compatibility;
-mod duration;
+mod document;
+pub(crate) mod duration;
 pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod listen;
@@ -60,6 +61,7 @@ use policy::Policy;
 use storage::Storage;
 use validation::Validation;
 
+pub(crate) use document::{read_document, write_document};
 pub(crate) use problem::{ConfigError, Warning};
 pub(crate) use source::{Origin, Source, default_yaml};
 

@@ -26,6 +26,9 @@ pub(super) const PATH: &str = "REGISTRY_CONFIGURATION_PATH";
 /// Makes doubts errors; read before everything else.
 pub(super) const STRICT: &str = "BERTH_STRICT";
 
+/// Which registry commands talk to, and as whom; no settings of a server.
+const CLIENT: [&str; 2] = ["BERTH_SERVER", "BERTH_TOKEN"];
+
 /// One variable that may hold a setting.
 struct Variable {
     name: Arc<str>,
@@ -44,7 +47,8 @@ pub(super) fn overlay(root: &mut Node, env: &[(String, String)], problems: &mut 
 }
 
 fn variable((name, value): &(String, String)) -> Option<Variable> {
-    if name == PATH || name == STRICT || is_service_link(name, value) {
+    let is_for_commands = name == PATH || name == STRICT || CLIENT.contains(&name.as_str());
+    if is_for_commands || is_service_link(name, value) {
         return None;
     }
     let (rest, ours) = match name.strip_prefix("REGISTRY_") {

@@ -218,14 +218,15 @@ fn mask(line: &str) -> String {
         "authorization",
     ];
     let lower = line.to_ascii_lowercase();
-    let ends = SECRETS.iter().filter_map(|word| {
-        let end = lower.find(word)?.checked_add(word.len())?;
-        let rest = line.get(end..)?;
-        let colon = rest.find(':')?;
-        let only_quotes = rest.get(..colon)?.chars().all(|c| matches!(c, '"' | '\'' | ' '));
-        let empty = rest.get(colon.checked_add(1)?..)?.trim().is_empty();
-        (only_quotes && !empty).then_some(end)
-    });
+    let ends =
+        SECRETS.iter().flat_map(|word| lower.match_indices(word)).filter_map(|(at, word)| {
+            let end = at.checked_add(word.len())?;
+            let rest = line.get(end..)?;
+            let colon = rest.find(':')?;
+            let only_quotes = rest.get(..colon)?.chars().all(|c| matches!(c, '"' | '\'' | ' '));
+            let empty = rest.get(colon.checked_add(1)?..)?.trim().is_empty();
+            (only_quotes && !empty).then_some(end)
+        });
     match ends.min().and_then(|end| line.get(..end)) {
         Some(key) => format!("{key}: ***"),
         None => hide_user(line),

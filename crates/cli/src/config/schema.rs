@@ -31,6 +31,8 @@ pub(super) enum Kind {
     Bytes,
     /// A Go duration.
     Time,
+    /// A duration that may be given in days.
+    Age,
     /// One of these words, in any case.
     Choice(&'static [&'static str]),
     /// A list of this.
@@ -103,6 +105,7 @@ impl Kind {
             Self::Number => "a whole number".to_owned(),
             Self::Bytes => "a number of bytes such as 4194304 or 4MiB".to_owned(),
             Self::Time => "a duration such as 90s, 5m or 168h".to_owned(),
+            Self::Age => "a duration such as 30d, 12h or 90m".to_owned(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::List(_) => "a list such as [a, b]".to_owned(),
             Self::Fields(_) | Self::Drivers(_) | Self::Table(_) => "a section of keys".to_owned(),

@@ -167,6 +167,11 @@ impl<'a> Section<'a> {
         duration::parse(&self.scalar(key)?.text)
     }
 
+    /// A duration that may be given in days.
+    pub(super) fn age(&self, key: &str) -> Option<Duration> {
+        duration::parse_long(&self.scalar(key)?.text)
+    }
+
     /// A duration longer than nothing; zero is an error.
     pub(super) fn positive_time(&self, problems: &mut Problems<'_>, key: &str) -> Option<Duration> {
         let time = self.time(key)?;

@@ -14,6 +14,7 @@ pub(super) fn check(root: &Section<'_>, config: &Config, problems: &mut Problems
     role_has_a_database(root, config, problems);
     part_fits_in_memory(root, config, problems);
     warn_if_open(root, config, problems);
+    warn_of_realm(root, config, problems);
 }
 
 /// `registry:2` on S3 runs without a volume and often with several replicas, so a database that is made
@@ -64,5 +65,17 @@ fn warn_if_open(root: &Section<'_>, config: &Config, problems: &mut Problems<'_>
         );
         let way_out = "set auth.htpasswd, or close it with http.addr: localhost:5000";
         root.section("http").warning(problems, "addr", text, way_out);
+    }
+}
+
+/// Clients elsewhere are told where to get tokens; a name that a stranger claims in a request is no
+/// place to send passwords to. With TLS the names of the certificate count.
+fn warn_of_realm(root: &Section<'_>, config: &Config, problems: &mut Problems<'_>) {
+    let is_nameless = config.http.host.is_none() && config.http.tls.is_none();
+    if matches!(config.auth, Auth::Berth(_)) && is_nameless && config.http.listen.is_open() {
+        let text = "is not set, so clients on other machines are told no address for tokens and sign \
+                    in with their password at each request";
+        let way_out = "set it to the address that they use, such as https://registry.example.org";
+        root.section("http").warning(problems, "host", text, way_out);
     }
 }

@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use server::Health;
+use store::{Clock, StoreError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use workers::Shutdown;
@@ -23,13 +25,20 @@ pub(crate) fn start(config: &Config, stores: &Stores, health: &Arc<Health>, shut
         let root = config.storage.root_directory().map(Path::to_owned);
         let name = format!("storagedriver_{}", config.storage.driver.name());
         let plan = Plan::new(name, storage.interval, storage.threshold);
+        let grace = Arc::new(Grace {
+            term: config.berth.metadata.stale_reads,
+            heard: AtomicU64::new(0),
+            clock: stores.world.clock.clone(),
+            health: health.clone(),
+        });
         spawn(plan, health, shutdown, move || {
             let (metadata, root, bucket) = (metadata.clone(), root.clone(), bucket.clone());
+            let grace = grace.clone();
             async move {
                 if let Some(bucket) = bucket {
                     bucket.look(MARK).await.map_err(|error| error.to_string())?;
                 }
-                metadata.store_time().await.map_err(|error| error.to_string())?;
+                grace.judge(metadata.store_time().await.map(drop))?;
                 let Some(root) = root else { return Ok(()) };
                 let there = tokio::fs::metadata(&root).await;
                 there.map(|_| ()).map_err(|error| format!("{}: {error}", root.display()))
@@ -51,6 +60,37 @@ pub(crate) fn start(config: &Config, stores: &Stores, health: &Arc<Health>, shut
     for check in config.health.http.clone() {
         let plan = Plan::new(check.uri.clone(), check.interval, check.threshold);
         spawn(plan, health, shutdown, move || http(check.clone()));
+    }
+}
+
+/// The time for which a registry goes on without its database, if it does.
+struct Grace {
+    term: Duration,
+    /// When the database answered last, in milliseconds of the clock that never goes back.
+    heard: AtomicU64,
+    clock: Arc<dyn Clock>,
+    health: Arc<Health>,
+}
+
+impl Grace {
+    /// What `/readyz` says about it.
+    const NOTE: &str = "database";
+
+    /// A database that is away is noted only, until pulls cannot go on without it any more.
+    fn judge(&self, answer: Result<(), StoreError>) -> Result<(), String> {
+        let now = u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let Err(error) = answer else {
+            self.heard.store(now, Ordering::Relaxed);
+            self.health.unnote(Self::NOTE);
+            return Ok(());
+        };
+        let away = Duration::from_millis(now.saturating_sub(self.heard.load(Ordering::Relaxed)));
+        if away >= self.term {
+            self.health.unnote(Self::NOTE);
+            return Err(error.to_string());
+        }
+        self.health.note(Self::NOTE, "away; pulls of known digests go on from memory");
+        Ok(())
     }
 }
 

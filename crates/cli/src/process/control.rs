@@ -3,6 +3,10 @@
 //! The server owns the store, so only it may change it. The socket lies in
 //! Berth's own directory and belongs to the server's user; whoever can open it
 //! could change the files anyway. One JSON line asks, JSON lines answer.
+//! Work on the content is done one piece at a time; questions about accounts
+//! wait for nothing.
+
+mod asking;
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -10,22 +14,30 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use registry::accounts::{self, Accounts, Actor};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
 use workers::transfer::{Freeze, Source};
 use workers::{Finding, Observer, Progress, Shutdown, Volume, WorkError};
 
 use crate::moving::{self, Moving};
-use crate::terminal::Terminal;
+use crate::process::chain::{self, Checked};
 use crate::wire::Stores;
 use crate::work::{Backlog, Others, Work, in_words, perform};
 
+pub(crate) use asking::{answers, ask_accounts, ask_for_check, hand_over};
+
 /// The pause after a failed accept (no descriptors left, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Longest line on the socket, in bytes.
-const MAX_LINE: u64 = 64 << 10;
+/// Longest line that asks, in bytes: a file with the accounts of a large company.
+const MAX_LINE: u64 = 16 << 20;
+/// How long a line that asks may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Commands that are answered at one time; more wait at the door.
+const MAX_ASKING: usize = 64;
 /// Answers waiting for a slow reader; progress beyond that is dropped.
 const QUEUE: usize = 1024;
 /// Longest path of a socket that the kernel takes.
@@ -39,6 +51,21 @@ pub(crate) enum Request {
     Work(Work),
     /// `berth move`.
     Move(Moving),
+    /// `berth user`, `grant` and their like.
+    Access {
+        /// What is asked of the accounts. May hold secrets, which it does not print.
+        access: Box<accounts::Command>,
+    },
+    /// `berth audit verify`.
+    Audit(AuditWork),
+}
+
+/// What can be asked about the audit record as a whole.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "audit")]
+pub(crate) enum AuditWork {
+    /// Check that it is what was sealed.
+    Verify,
 }
 
 impl From<Work> for Request {
@@ -63,25 +90,37 @@ enum Answer {
     Finding { text: String },
     Done { summary: String },
     Failed { error: String },
+    Access { result: Box<accounts::Answer> },
+    Checked { checked: Checked },
+}
+
+/// What a server works with on behalf of commands.
+pub(crate) struct Desk {
+    /// What it is done to.
+    pub(crate) stores: Stores,
+    /// What an import leaves to be done.
+    pub(crate) backlog: Arc<Backlog>,
+    /// Stops the server's own writes while everything is moved.
+    pub(crate) freeze: Arc<dyn Freeze>,
+    /// The accounts, if the server keeps any.
+    pub(crate) accounts: Option<Arc<Accounts>>,
+    /// Whose turn it is to work on the content.
+    pub(crate) turn: Mutex<()>,
+    pub(crate) shutdown: Shutdown,
 }
 
 fn socket_path(home: &Path) -> PathBuf {
     home.join("control.sock")
 }
 
-/// Listens for work until the shutdown signal; one piece at a time.
-pub(crate) async fn listen(
-    home: PathBuf,
-    stores: Stores,
-    backlog: Arc<Backlog>,
-    freeze: Arc<dyn Freeze>,
-    shutdown: Shutdown,
-) {
+/// Listens for work until the shutdown signal.
+pub(crate) async fn listen(home: PathBuf, desk: Desk) {
     let path = socket_path(&home);
     match bind(&path) {
         Ok(listener) => {
+            let shutdown = desk.shutdown.clone();
             tokio::select! {
-                () = accept(listener, stores, backlog, freeze, shutdown.clone()) => {}
+                () = accept(listener, Arc::new(desk)) => {}
                 () = shutdown.wait() => {}
             }
             let _ = std::fs::remove_file(&path);
@@ -89,7 +128,7 @@ pub(crate) async fn listen(
         Err(error) => tracing::warn!(
             %error,
             path = %path.display(),
-            "no control socket: garbage-collect, import and export need the server stopped"
+            "no control socket: garbage-collect, import, export and the commands about accounts need the server stopped"
         ),
     }
 }
@@ -108,48 +147,71 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn accept(
-    listener: UnixListener,
-    stores: Stores,
-    backlog: Arc<Backlog>,
-    freeze: Arc<dyn Freeze>,
-    shutdown: Shutdown,
-) {
+async fn accept(listener: UnixListener, desk: Arc<Desk>) {
+    // What is being answered ends with this.
+    let mut asking = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        while asking.len() >= MAX_ASKING {
+            asking.join_next().await;
+        }
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = asking.join_next() => continue,
+        };
+        let Ok((stream, _)) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        if let Err(error) = answer(stream, &stores, &backlog, &freeze, &shutdown).await {
-            tracing::warn!(%error, "a command beside the server was cut off");
-        }
+        let desk = desk.clone();
+        asking.spawn(async move {
+            if let Err(error) = answer(stream, &desk).await {
+                tracing::warn!(%error, "a command beside the server was cut off");
+            }
+        });
     }
 }
 
-async fn answer(
-    stream: UnixStream,
-    stores: &Stores,
-    backlog: &Backlog,
-    freeze: &Arc<dyn Freeze>,
-    shutdown: &Shutdown,
-) -> io::Result<()> {
+async fn answer(stream: UnixStream, desk: &Desk) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(reading.take(MAX_LINE)).read_line(&mut line).await?;
+    let mut reading = BufReader::new(reading.take(MAX_LINE));
+    let read = tokio::time::timeout(PATIENCE, reading.read_line(&mut line)).await;
+    // Somebody only looked whether we are here.
+    if read.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? == 0 {
+        return Ok(());
+    }
     let request: Request = serde_json::from_str(&line)?;
+    drop(line);
+    let request = match request {
+        Request::Access { access } => {
+            let line = line_of(&of_accounts(*access, desk).await)?;
+            return writing.write_all(&line).await;
+        }
+        Request::Audit(AuditWork::Verify) => {
+            let answer = match chain::check(&*desk.stores.metadata).await {
+                Ok(checked) => Answer::Checked { checked },
+                Err(error) => Answer::Failed { error },
+            };
+            return writing.write_all(&line_of(&answer)?).await;
+        }
+        other => other,
+    };
     tracing::info!(?request, "work was handed over");
     let (sender, mut receiver) = mpsc::channel(QUEUE);
     let relay = Relay { sender };
     let worker = async move {
+        let _turn = desk.turn.lock().await;
+        let shutdown = &desk.shutdown;
         let done = match request {
             Request::Work(work) => {
-                let done = carry_out(work, stores, backlog, &relay, shutdown).await;
+                let done = carry_out(work, &desk.stores, &desk.backlog, &relay, shutdown).await;
                 done.map_err(|error| error.to_string())
             }
             Request::Move(moving) => {
-                let source = Source::Serving(freeze.clone());
-                Box::pin(moving::into(stores, source, &moving, &relay, shutdown)).await
+                let source = Source::Serving(desk.freeze.clone());
+                Box::pin(moving::into(&desk.stores, source, &moving, &relay, shutdown)).await
             }
+            Request::Access { .. } | Request::Audit(_) => return,
         };
         let last = match done {
             Ok(summary) => Answer::Done { summary },
@@ -159,8 +221,7 @@ async fn answer(
     };
     let writer = async {
         while let Some(answer) = receiver.recv().await {
-            let mut line = serde_json::to_vec(&answer)?;
-            line.push(b'\n');
+            let line = line_of(&answer)?;
             // The work goes on when the command is gone.
             if writing.write_all(&line).await.is_err() {
                 while receiver.recv().await.is_some() {}
@@ -170,6 +231,25 @@ async fn answer(
     };
     let ((), written) = tokio::join!(worker, writer);
     written
+}
+
+fn line_of(answer: &Answer) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+async fn of_accounts(command: accounts::Command, desk: &Desk) -> Answer {
+    let Some(accounts) = &desk.accounts else {
+        let error =
+            "the server that runs here keeps no accounts; it was started without auth: berth";
+        return Answer::Failed { error: error.to_owned() };
+    };
+    let actor = Actor::Operator { via: "control-socket" };
+    match accounts.execute(&actor, command).await {
+        Ok(result) => Answer::Access { result: Box::new(result) },
+        Err(error) => Answer::Failed { error: error.to_string() },
+    }
 }
 
 /// Does the work. What an import leaves to be re-hashed is the server's own duty, which is called.
@@ -225,46 +305,87 @@ impl Observer for Relay {
     }
 }
 
-/// Hands work to the server whose home this is and shows its answers. `None` if
-/// there is no server to talk to.
-pub(crate) async fn hand_over(
-    home: &Path,
-    request: Request,
-    terminal: &Terminal,
-) -> Option<Result<String, String>> {
-    let stream = UnixStream::connect(socket_path(home)).await.ok()?;
-    Some(
-        converse(stream, request, terminal).await.unwrap_or_else(|error| {
-            Err(format!("the server broke off: {error}; its log says more"))
-        }),
-    )
-}
+#[cfg(test)]
+mod tests {
+    use store::StoreError;
+    use tokio::sync::watch;
 
-async fn converse(
-    stream: UnixStream,
-    request: Request,
-    terminal: &Terminal,
-) -> io::Result<Result<String, String>> {
-    let (reading, mut writing) = stream.into_split();
-    let mut line = serde_json::to_vec(&request)?;
-    line.push(b'\n');
-    writing.write_all(&line).await?;
-    let mut lines = BufReader::new(reading).lines();
-    while let Some(line) = lines.next_line().await? {
-        match serde_json::from_str(&line)? {
-            Answer::Progress { phase, done, total, message } => {
-                terminal.advance(&phase, done, total, &message);
-            }
-            Answer::Volume { objects, total_objects, bytes, total_bytes, rate } => {
-                let phase = moving::PHASE;
-                let volume = Volume { phase, objects, total_objects, bytes, total_bytes, rate };
-                terminal.volume(&volume);
-            }
-            Answer::Line { text } => terminal.say(&text),
-            Answer::Finding { text } => terminal.complain(&text),
-            Answer::Done { summary } => return Ok(Ok(summary)),
-            Answer::Failed { error } => return Ok(Err(error)),
+    use super::*;
+    use crate::config::{Source, load};
+    use crate::wire::{World, open_stores};
+
+    struct Never;
+
+    #[async_trait::async_trait]
+    impl Freeze for Never {
+        async fn freeze(&self) -> Result<(), StoreError> {
+            Err(StoreError::Failed("no move".to_owned()))
+        }
+
+        async fn thaw(&self) {}
+    }
+
+    async fn desk(folder: &Path) -> Desk {
+        let file = folder.join("config.yml");
+        let root = folder.join("data");
+        std::fs::create_dir_all(root.join("berth")).unwrap();
+        let text = format!("version: 0.1\nstorage: {{filesystem: {{rootdirectory: {root:?}}}}}\n");
+        std::fs::write(&file, text).unwrap();
+        let config = load(&Source::Argument(file), Vec::new(), false).unwrap().config;
+        let (_, stopping) = watch::channel(false);
+        Desk {
+            stores: open_stores(&config, World::real()).await.unwrap(),
+            backlog: Arc::default(),
+            freeze: Arc::new(Never),
+            accounts: None,
+            turn: Mutex::default(),
+            shutdown: Shutdown::new(stopping),
         }
     }
-    Err(io::Error::from(io::ErrorKind::UnexpectedEof))
+
+    async fn ask(desk: &Desk, line: &str) -> String {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (reading, mut writing) = ours.into_split();
+        writing.write_all(line.as_bytes()).await.unwrap();
+        let asked = async {
+            let mut answer = String::new();
+            BufReader::new(reading).read_line(&mut answer).await.unwrap();
+            answer
+        };
+        let (answered, text) = tokio::join!(answer(theirs, desk), asked);
+        answered.unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn a_question_about_accounts_does_not_wait_for_work_on_the_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(folder.path()).await;
+        let busy = desk.turn.lock().await;
+        let told = ask(&desk, "{\"access\":{\"command\":\"whoami\"}}\n").await;
+        assert!(told.contains("keeps no accounts"), "{told}");
+        let work = "{\"work\":\"export\"}\n";
+        let mut waiting = std::pin::pin!(ask(&desk, work));
+        assert!(tokio::time::timeout(Duration::from_millis(50), &mut waiting).await.is_err());
+        drop(busy);
+        let told = waiting.await;
+        assert!(told.contains("exported 0 repositories") || told.contains("progress"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn somebody_who_only_looks_whether_a_server_is_there_is_no_trouble() {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = desk(folder.path()).await;
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        drop(ours);
+        answer(theirs, &desk).await.unwrap();
+    }
+
+    #[test]
+    fn a_secret_on_its_way_is_not_printed() {
+        let line =
+            "{\"access\":{\"command\":\"user-add\",\"name\":\"a\",\"password\":\"hunter22\"}}";
+        let request: Request = serde_json::from_str(line).unwrap();
+        assert!(!format!("{request:?}").contains("hunter22"));
+    }
 }

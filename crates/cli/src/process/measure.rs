@@ -17,6 +17,10 @@ pub(crate) fn figures(
     let mut figures = of_metadata(&metadata.figures());
     let uploads = registry.open_uploads();
     figures.push(gauge("berth_open_uploads", "Uploads that hold memory or a file", uploads));
+    if !registry.settings().stale_reads.is_zero() {
+        let help = "Pulls answered from memory while the metadata was away";
+        figures.push(counter("berth_stale_reads", help, registry.stale_reads()));
+    }
     if let Some((blobs, bytes)) = backlog.left() {
         let help = "Imported blobs that are not re-hashed yet";
         figures.push(gauge("berth_unverified_blobs", help, blobs));

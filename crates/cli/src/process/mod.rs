@@ -1,7 +1,9 @@
 //! What a process is to the machine: its locks, its user, its signals.
 
+pub(crate) mod chain;
 pub(crate) mod checks;
 pub(crate) mod control;
+pub(crate) mod copies;
 pub(crate) mod freeze;
 pub(crate) mod listen;
 pub(crate) mod lock;

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use blobstore::{
-    AzureCredentials, AzureSettings, BucketSettings, GcsCredentials, GcsSettings,
-    ObjectBlobsOptions, RedirectRule, RedirectSettings, S3Credentials, S3Settings, Secret, Through,
+    AmazonClients, AzureCredentials, AzureSettings, BucketSettings, CacheSettings, CloudFront,
+    CloudFrontSettings, GcsCredentials, GcsSettings, ObjectBlobsOptions, RedirectRule,
+    RedirectSettings, S3Credentials, S3Settings, Secret, Through,
 };
 
+use store::StoreError;
+
+use super::World;
 use crate::config::Config;
 use crate::config::berth::Redirect;
 use crate::config::berth::redirect::RedirectWhen;
 use crate::config::middleware::StorageMiddleware;
+use crate::config::middleware::cloudfront::{CloudFront as CloudFrontOptions, Filter};
 
 use crate::config::storage::azure::{AzureIdentity, AzureLogin};
 use crate::config::storage::gcs::ServiceAccount;
@@ -107,17 +112,29 @@ fn microsoft(azure: &Azure) -> AzureSettings {
     }
 }
 
-/// How blobs are moved and who fetches them without us.
-pub(super) fn options(config: &Config) -> ObjectBlobsOptions {
-    // The configuration lets one pass at most.
-    let through = config.middleware.storage.first().map(through);
-    let redirect = &config.berth.redirect;
-    let redirect = RedirectSettings { rule: rule(redirect), lifetime: redirect.expires, through };
-    let buffers = config.berth.upload.memory;
-    ObjectBlobsOptions { buffers, redirect, ..ObjectBlobsOptions::default() }
+/// What is kept on a local disk, and where.
+pub(super) fn cache(config: &Config) -> Option<CacheSettings> {
+    config.berth.storage.cache.as_ref().map(|cache| CacheSettings {
+        directory: cache.directory.clone(),
+        size: cache.size,
+        smallest: cache.smallest_blob,
+        largest: cache.largest_blob,
+    })
 }
 
-fn rule(redirect: &Redirect) -> RedirectRule {
+/// How blobs are moved and who fetches them without us.
+pub(super) fn options(config: &Config, world: &World) -> Result<ObjectBlobsOptions, StoreError> {
+    // The configuration lets one pass at most.
+    let through = config.middleware.storage.first().map(|item| through(item, world)).transpose()?;
+    let is_cached = config.berth.storage.cache.is_some() && through.is_none();
+    let redirect = &config.berth.redirect;
+    let rule = rule(redirect, is_cached);
+    let redirect = RedirectSettings { rule, lifetime: redirect.expires, through };
+    let buffers = config.berth.upload.memory;
+    Ok(ObjectBlobsOptions { buffers, redirect, ..ObjectBlobsOptions::default() })
+}
+
+fn rule(redirect: &Redirect, is_cached: bool) -> RedirectRule {
     let networks = redirect.networks.clone();
     match redirect.enabled {
         RedirectWhen::Never => RedirectRule::Never,
@@ -125,18 +142,98 @@ fn rule(redirect: &Redirect) -> RedirectRule {
         _ if !networks.is_empty() => RedirectRule::For(Arc::new(move |client| {
             networks.iter().any(|network| network.contains(client))
         })),
+        // A cache is of use to those alone who come by.
+        RedirectWhen::Auto if is_cached => RedirectRule::Never,
         RedirectWhen::Auto => RedirectRule::ByEndpoint,
         RedirectWhen::Always => RedirectRule::Always,
     }
 }
 
-fn through(middleware: &StorageMiddleware) -> Through {
-    match middleware {
+fn through(middleware: &StorageMiddleware, world: &World) -> Result<Through, StoreError> {
+    Ok(match middleware {
+        StorageMiddleware::CloudFront(options) => {
+            let cdn = CloudFront::new(cloudfront(options)?, world.clock.clone())?;
+            Through::CloudFront(Arc::new(cdn))
+        }
         StorageMiddleware::Redirect { base_url } => Through::Base(base_url.clone()),
         StorageMiddleware::Rewrite { scheme, host, trim_path_prefix } => Through::Rewrite {
             scheme: scheme.clone().unwrap_or_default(),
             host: host.clone().unwrap_or_default(),
             trim_path_prefix: trim_path_prefix.clone().unwrap_or_default(),
         },
+    })
+}
+
+fn cloudfront(options: &CloudFrontOptions) -> Result<CloudFrontSettings, StoreError> {
+    let path = &options.private_key;
+    let key = std::fs::read_to_string(path).map_err(|error| {
+        let key = "middleware.storage[].options.privatekey";
+        let path = path.display();
+        StoreError::Failed(format!("{key}: {path}: {error}; name a readable file"))
+    })?;
+    let regions = options.regions.split(',').filter(|region| !region.is_empty());
+    let direct = AmazonClients {
+        regions: regions.map(str::to_owned).collect(),
+        url: options.ranges_url.clone(),
+        every: options.update_frequency,
+    };
+    Ok(CloudFrontSettings {
+        base_url: options.base_url.clone(),
+        private_key: Secret::new(key),
+        key_pair_id: options.key_pair_id.clone(),
+        lifetime: options.duration,
+        direct: Some(direct).filter(|_| options.filter != Filter::None),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Source, load};
+
+    /// What becomes of a bucket on Amazon with these lines.
+    fn redirects(berth: &str, middleware: &str) -> Result<ObjectBlobsOptions, StoreError> {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.yml");
+        let text = format!(
+            "version: 0.1\nstorage: {{s3: {{bucket: b, region: r}}}}\nmiddleware: {{storage: [{middleware}]}}\n\
+             berth: {{metadata: {{url: 'sqlite:/m'}}, {berth}}}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let loaded = load(&Source::Argument(file), [], true).unwrap();
+        options(&loaded.config, &World::real())
+    }
+
+    #[test]
+    fn a_cache_keeps_clients_here_unless_somebody_said_otherwise() {
+        let cache = "storage: {cache: {directory: /c}}";
+        let cdn = "{name: redirect, options: {baseurl: 'https://cdn'}}";
+        for (berth, middleware, expected) in [
+            (String::new(), "", "ByEndpoint"),
+            (cache.to_owned(), "", "Never"),
+            (format!("{cache}, redirect: {{enabled: auto}}"), "", "Never"),
+            (format!("{cache}, redirect: {{enabled: always}}"), "", "Always"),
+            (format!("{cache}, redirect: {{networks: [10.0.0.0/8]}}"), "", "For(…)"),
+            (cache.to_owned(), cdn, "ByEndpoint"),
+        ] {
+            let options = redirects(&berth, middleware).unwrap();
+            assert_eq!(format!("{:?}", options.redirect.rule), expected, "{berth} {middleware}");
+        }
+    }
+
+    #[test]
+    fn a_signing_key_that_cannot_be_read_is_refused_by_name() {
+        let item = |key: &str| {
+            format!(
+                "{{name: cloudfront, options: {{baseurl: cdn, privatekey: {key}, keypairid: K}}}}"
+            )
+        };
+        for (key, expected) in [
+            ("/nowhere/key.pem", "options.privatekey: /nowhere/key.pem: No such file or directory"),
+            ("/dev/null", "options.privatekey: is no key that CloudFront takes"),
+        ] {
+            let error = redirects("", &item(key)).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

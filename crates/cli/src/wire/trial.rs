@@ -17,10 +17,15 @@ pub(crate) struct Tried {
     pub(crate) outcome: Result<String, String>,
 }
 
-/// Tries both stores. In a bucket some objects are written and removed again;
+/// Tries both stores, and the folder of the local cache. In a bucket some objects are written and removed again;
 /// nothing else is changed.
 pub(crate) async fn trial(config: &Config, world: &World) -> Vec<Tried> {
-    vec![bytes(config, world).await, names(config, world).await]
+    let mut tried = vec![bytes(config, world).await, names(config, world).await];
+    if let Some(cache) = &config.berth.storage.cache {
+        let setting = "berth.storage.cache.directory".to_owned();
+        tried.push(Tried { setting, outcome: writable(&cache.directory) });
+    }
+    tried
 }
 
 async fn bytes(config: &Config, world: &World) -> Tried {

@@ -10,6 +10,9 @@ use tempfile::TempDir;
 
 use crate::process::{Server, folder, run};
 
+mod accounts;
+mod cluster;
+
 const CONFIG: &[u8] = b"{}";
 
 fn layer() -> Vec<u8> {

@@ -47,7 +47,13 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the server of `folder` without waiting for it.
     pub(crate) fn launch(folder: &Path) -> Self {
+        Self::launch_with(folder, &[])
+    }
+
+    /// The same under variables.
+    pub(crate) fn launch_with(folder: &Path, variables: &[(&str, &str)]) -> Self {
         let mut child = berth()
+            .envs(variables.iter().copied())
             .arg("serve")
             .arg(folder.join("config.yml"))
             .stdout(Stdio::null())
@@ -98,18 +104,26 @@ impl Server {
 
     /// The status and body of one request.
     pub(crate) fn ask(&self, request: &str, body: &[u8]) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let head = format!(
-            "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(body).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let (status, answer) = self.ask_with(request, "", body);
         let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
         (status, body.unwrap_or_default())
+    }
+
+    /// The status and the whole answer of one request with more headers, each with its line end.
+    /// 0 if the server closes the connection without an answer.
+    pub(crate) fn ask_with(&self, request: &str, headers: &str, body: &[u8]) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let head = format!(
+            "{request} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n",
+            self.address,
+            body.len()
+        );
+        let mut answer = String::new();
+        let asked = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+        let told = asked.and_then(|()| stream.read_to_string(&mut answer));
+        assert!(told.is_ok() || answer.is_empty(), "{request}: {told:?} after {answer}");
+        let status = answer.split(' ').nth(1).map_or(0, |status| status.parse().unwrap());
+        (status, answer)
     }
 }
 

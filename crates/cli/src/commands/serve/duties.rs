@@ -149,20 +149,20 @@ fn verify(
 
 /// Whose turn a duty is, where several replicas could do it.
 #[derive(Clone)]
-struct Turn {
+pub(super) struct Turn {
     /// `None` if nobody else could.
     leases: Option<Arc<dyn MetadataStore>>,
     holder: String,
 }
 
 impl Turn {
-    fn of(stores: &Stores) -> Self {
+    pub(super) fn of(stores: &Stores) -> Self {
         let leases = stores.shared.then(|| stores.metadata.clone());
         Self { leases, holder: stores.holder.clone() }
     }
 
     /// Does the work if it is our turn; `None` if another replica is at it.
-    async fn take<T>(
+    pub(super) async fn take<T>(
         &self,
         name: &str,
         work: impl Future<Output = Result<T, WorkError>>,

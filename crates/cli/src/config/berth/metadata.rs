@@ -1,9 +1,11 @@
 //! `berth.metadata`: the database that knows what the registry holds.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::super::duration;
 use super::super::problem::Problems;
 use super::super::schema::{Key, Kind};
 use super::super::secret::Secret;
@@ -16,7 +18,11 @@ pub(super) const KEYS: &[Key] = &[
     Key::new("password_file", Kind::Text),
     Key::new("max_connections", Kind::Number),
     Key::new("prepared_statements", Kind::Flag),
+    Key::new("stale_reads", Kind::Time),
 ];
+
+/// The longest time for which a registry may go on without its database.
+const STALE_MOST: Duration = Duration::from_secs(15 * 60);
 
 const FORMS: &str = "write sqlite:/var/lib/berth or postgres://user@host/database";
 
@@ -33,6 +39,9 @@ pub(crate) struct Metadata {
     pub(crate) max_connections: u32,
     /// Statements are prepared once for each connection; a pooler in between may not allow it.
     pub(crate) prepared_statements: bool,
+    /// For how long pulls of digests go on from memory while the database is away; zero never.
+    #[serde(serialize_with = "duration::go")]
+    pub(crate) stale_reads: Duration,
 }
 
 /// The database.
@@ -91,7 +100,18 @@ pub(super) fn read(section: &Section<'_>, problems: &mut Problems<'_>) -> Metada
         password,
         max_connections: max.unwrap_or(16),
         prepared_statements: section.flag("prepared_statements").unwrap_or(true),
+        stale_reads: stale_reads(section, problems),
     }
+}
+
+fn stale_reads(section: &Section<'_>, problems: &mut Problems<'_>) -> Duration {
+    let Some(time) = section.time("stale_reads") else { return Duration::ZERO };
+    if time > STALE_MOST {
+        let text = format!("{} is out of range", duration::format(time));
+        section.error(problems, "stale_reads", text, "use 0s (never) to 15m");
+        return Duration::ZERO;
+    }
+    time
 }
 
 fn at(section: &Section<'_>, problems: &mut Problems<'_>) -> MetadataAt {

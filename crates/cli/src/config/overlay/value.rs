@@ -11,7 +11,7 @@ use super::super::yaml::{Entry, Node, Place, Value, parse};
 pub(super) fn interpret(text: &str, kind: &Kind, place: &Place) -> Result<Node, String> {
     match kind {
         Kind::Text | Kind::Secret => Ok(literal(text, place)),
-        Kind::Choice(_) | Kind::Flag | Kind::Number | Kind::Bytes | Kind::Time => {
+        Kind::Choice(_) | Kind::Flag | Kind::Number | Kind::Bytes | Kind::Time | Kind::Age => {
             Ok(yaml(text, place).unwrap_or_else(|_| Node::text(place.clone(), text.trim())))
         }
         Kind::List(inner) => list(text, inner, place),

@@ -105,7 +105,7 @@ fn every_spelling_reaches_its_setting() {
                 ("REGISTRY_AUTH_HTPASSWD_PATH", "/auth/htpasswd"),
             ],
             "auth",
-            json!({"htpasswd": {"realm": "Registry Realm 2", "path": "/auth/htpasswd"}}),
+            json!({"htpasswd": {"realm": "Registry Realm 2", "path": "/auth/htpasswd", "log_password": false}}),
         ),
         (
             SMALLEST,

@@ -1,6 +1,9 @@
 //! Whole configurations: every key in the file and in the environment, every refusal by its text.
 
+mod access;
 mod buckets;
+mod cache;
+mod cloudfront;
 mod clouds;
 mod documented;
 mod environment;

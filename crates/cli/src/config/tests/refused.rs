@@ -11,16 +11,14 @@ fn what_does_not_work_is_refused_with_its_name_and_the_way_out() {
     let gone = "the original has dropped it; copy the objects to S3, gcs, azure or a filesystem";
     let storage = |driver: &str| format!("version: 0.1\nstorage:\n  {driver}:\n    bucket: b\n");
     let mut rows = vec![
-        (with("auth: {token: {realm: r}}"), "config.yml:3:8: auth.token: is not supported; use auth.htpasswd, or stay with the original while you need a token server".to_owned()),
-        (with("auth: silly"), "config.yml:3:7: auth.silly: is not supported; it lets everyone in; use auth.htpasswd or auth: none".to_owned()),
-        (with("auth: {ldap: {}}"), "config.yml:3:8: auth.ldap: unknown key; known are none, htpasswd, token, silly".to_owned()),
+        (with("auth: {ldap: {}}"), "config.yml:3:8: auth.ldap: unknown key; known are none, silly, htpasswd, token, berth".to_owned()),
         (with("auth: {htpaswd: {}}"), "config.yml:3:8: auth.htpaswd: unknown key; did you mean \"htpasswd\"?".to_owned()),
         (with("auth: {htpasswd: {realm: r}}"), "config.yml:3:18: auth.htpasswd.path: is missing; name the password file".to_owned()),
         (with("auth:\n  htpasswd:"), "config.yml:4:3: auth.htpasswd.path: is missing; name the password file".to_owned()),
         (with("auth: {htpasswd: {path: p, realm: 'a\"b'}}"), "config.yml:3:35: auth.htpasswd.realm: \"a\\\"b\" cannot stand in a challenge header; leave out quotes, backslashes and line breaks".to_owned()),
         (with("auth: {none: {}, htpasswd: {path: p}}"), "config.yml:3:28: auth.htpasswd: is a second way in beside auth.none; keep one; REGISTRY_AUTH=htpasswd replaces the file's".to_owned()),
         (with("proxy: {remoteurl: 'https://a'}"), "config.yml:3:9: proxy.remoteurl: is not supported; a pull-through mirror does not exist yet; take the proxy section out".to_owned()),
-        (with("middleware: {storage: [{name: cloudfront}]}"), "config.yml:3:24: middleware.storage[0]: \"cloudfront\" is not supported; take it out; the store's own signed addresses do without it".to_owned()),
+        (with("middleware: {storage: [{name: cloudfront}]}"), "config.yml:3:24: middleware.storage[0]: \"cloudfront\" has no address to change: clients get files of storage.filesystem from Berth alone; take it out".to_owned()),
         (with("compatibility: {schema1: {enabled: true}}"), "config.yml:3:36: compatibility.schema1.enabled: is not supported; set it to false; existing schema 1 manifests are served as they are".to_owned()),
         (with("http: {tls: {letsencrypt: {email: a@b}}}"), "config.yml:3:14: http.tls.letsencrypt: is not supported; fetch certificates with another program and name them in http.tls.certificate and http.tls.key; they are read again when they change".to_owned()),
         ("version: 0.1\nstorage: {filesystem: {}, inmemory: {}}\n".to_owned(), "config.yml:2:27: storage.inmemory: is a second driver beside storage.filesystem; keep one; REGISTRY_STORAGE=inmemory replaces the file's".to_owned()),
@@ -190,6 +188,10 @@ fn a_value_out_of_place_is_refused_with_its_name_and_the_way_out() {
             "config.yml:3:30: berth.metadata.password: has no server to be for; set berth.metadata.url",
         ),
         (
+            "berth: {metadata: {stale_reads: 16m}}",
+            "config.yml:3:33: berth.metadata.stale_reads: 16m is out of range; use 0s (never) to 15m",
+        ),
+        (
             "berth: {metadata: {url: 'postgres://u@h/d', max_connections: 0}}",
             "config.yml:3:62: berth.metadata.max_connections: 0 is out of range; use 1 to 1000",
         ),
@@ -203,7 +205,7 @@ fn a_value_out_of_place_is_refused_with_its_name_and_the_way_out() {
         ),
         (
             "middleware: {storage: [{name: bunny}]}",
-            "config.yml:3:24: middleware.storage[0]: \"bunny\" is not supported; known are redirect and rewrite",
+            "config.yml:3:24: middleware.storage[0]: \"bunny\" is not supported; known are cloudfront, redirect and rewrite",
         ),
         (
             "middleware: {registry: [{name: x}]}",
@@ -242,7 +244,12 @@ fn all_errors_are_shown_in_order_and_at_most_twenty() {
 
 #[test]
 fn a_secret_is_not_shown_in_a_snippet() {
-    for line in ["secret: hunter2", "\"secret\" : hunter2", "tls: {}, secret: hunter2"] {
+    for line in [
+        "password_file: x, password: hunter2",
+        "secret: hunter2",
+        "\"secret\" : hunter2",
+        "tls: {}, secret: hunter2",
+    ] {
         let text = with(&format!("http: {{addr: x, {line}}}"));
         let all = error(&text, &[]);
         assert!(!all.contains("hunter2") && all.contains("***"), "{all}");

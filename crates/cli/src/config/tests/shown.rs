@@ -27,7 +27,26 @@ berth:
   run_as: {uid: 5}
 ";
 
-const BUCKETS: [&str; 5] = [
+const AUTH: &str = "version: 0.1
+storage: {filesystem: {rootdirectory: /r}}
+http: {host: 'https://r.example'}
+auth:
+  berth:
+    service: r
+    token: {refresh_lifetime: 36h}
+    certificates: {user: cn}
+    admin: {name: ann, password: hunter2}
+    sources:
+    - {name: files, type: htpasswd, path: /p}
+    - {name: staff, type: ldap, urls: ['ldaps://l'], user_base: 'ou=p', bind_dn: 'cn=b', bind_password: hunter2}
+    - {name: login, type: oidc, issuer: 'https://l', client_id: b, client_secret: hunter2, scopes: [openid]}
+    ci:
+    - {issuer: 'https://ci', audience: r, claims: {repository: 'acme/*', ref: '**x'}, robot: ci}
+    limits: {pulls: {anonymous: 100/6h}}
+    audit: {syslog: /dev/log, pulls: 5%, retention: 0s}
+";
+
+const BUCKETS: [&str; 6] = [
     "version: 0.1
 storage: {s3aws: {bucket: b, accesskey: A, secretkey: hunter2, regionendpoint: 'minio:9000', secure: false, encrypt: true, keyid: k}}
 middleware: {storage: [{name: redirect, options: {baseurl: 'http://a'}}]}
@@ -35,7 +54,12 @@ berth: {metadata: {url: 'postgres://u:hunter2@h/d?sslmode=require'}, role: http,
 ",
     "version: 0.1
 storage: {s3: {bucket: b, region: r, storageclass: none, redirectendpoint: 'https://c'}, redirect: {disable: true}}
-berth: {metadata: {url: 'sqlite:/m'}, upload: {memory: 1GiB}}
+berth: {metadata: {url: 'sqlite:/m'}, upload: {memory: 1GiB}, storage: {cache: {directory: /c, size: 1GiB}}}
+",
+    "version: 0.1
+storage: {s3: {bucket: b, region: r}}
+middleware: {storage: [{name: cloudfront, options: {baseurl: cdn, privatekey: /k, keypairid: K, ipfilteredby: awsregion, awsregion: 'a, b'}}]}
+berth: {metadata: {url: 'sqlite:/m'}}
 ",
     "version: 0.1
 storage: {gcs: {bucket: b, chunksize: 256KiB, credentials: {client_email: a, private_key: hunter2}}}
@@ -52,8 +76,8 @@ berth: {metadata: {url: 'sqlite:/m'}}
 ];
 
 #[test]
-fn what_is_shown_of_a_bucket_reads_back_and_shows_no_secret() {
-    for text in BUCKETS {
+fn what_is_shown_of_a_bucket_or_of_accounts_reads_back_and_shows_no_secret() {
+    for text in BUCKETS.into_iter().chain([AUTH]) {
         let config = load(text, &[]);
         let shown = show(&config);
         assert_eq!(show(&load(&shown, &[])), shown);

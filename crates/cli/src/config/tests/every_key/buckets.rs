@@ -51,7 +51,31 @@ pub(super) fn middleware() -> Vec<(&'static str, &'static str, Value)> {
         ("middleware.storage.0.options.scheme", "https", json!("https")),
         ("middleware.storage.0.options.host", "'cdn:8443'", json!("cdn:8443")),
         ("middleware.storage.0.options.trimpathprefix", "/bucket", json!("/bucket")),
+        ("middleware.storage.0.options.privatekey", "/key.pem", json!("/key.pem")),
+        ("middleware.storage.0.options.keypairid", "K1", json!("K1")),
+        ("middleware.storage.0.options.duration", "5m", json!("5m")),
+        ("middleware.storage.0.options.ipfilteredby", "AWS", json!("aws")),
+        ("middleware.storage.0.options.awsregion", "'US-West-2, b'", json!("us-west-2,b")),
+        ("middleware.storage.0.options.updatefrequency", "1h", json!("1h")),
+        ("middleware.storage.0.options.iprangesurl", "http://a/b", json!("http://a/b")),
     ]
+}
+
+/// An item of `middleware.storage` that has the key's place.
+pub(super) fn item(key: &str) -> Value {
+    let option = key.rsplit('.').next().unwrap_or_default();
+    match option {
+        "baseurl" => json!({"name": "redirect", "options": {"baseurl": "http://x"}}),
+        "scheme" | "host" | "trimpathprefix" => {
+            json!({"name": "rewrite", "options": {"scheme": "http"}})
+        }
+        _ => {
+            let filter = if option == "awsregion" { "awsregion" } else { "none" };
+            let options = json!({"baseurl": "http://x", "privatekey": "/x", "keypairid": "x",
+                "ipfilteredby": filter, "awsregion": "x"});
+            json!({"name": "cloudfront", "options": options})
+        }
+    }
 }
 
 /// A store that is whole, save for the key.

@@ -1,0 +1,69 @@
+//! The way in of a server: what can be said about it before the stores are open, and the accounts
+//! when they are.
+
+use std::sync::Arc;
+
+use registry::accounts::Accounts;
+use server::{App, TlsSource};
+
+use crate::config::Config;
+use crate::config::auth::Auth;
+use crate::wire::{self, Stores, World};
+
+/// What answers from now on, with the accounts behind it if they are ours.
+pub(super) async fn with_accounts(
+    config: &Config,
+    stores: &Stores,
+    world: &World,
+    door: &Arc<App>,
+) -> Result<(Arc<App>, Option<Arc<Accounts>>), String> {
+    let Auth::Berth(auth) = &config.auth else { return Ok((door.clone(), None)) };
+    let accounts = wire::accounts(config, auth, &stores.metadata, world).await?;
+    let keepers = wire::with_accounts(config, auth, accounts.clone(), stores).await?;
+    let (health, metrics) = (door.health.clone(), door.metrics.clone());
+    let app = App { health, metrics, ..wire::app(config, world, keepers)? };
+    Ok((Arc::new(app), Some(accounts)))
+}
+
+/// A file that cannot be read would refuse every login one by one, in silence.
+pub(super) fn look_at_accounts(config: &Config) -> Result<(), String> {
+    let paths = config.auth.files();
+    for path in paths {
+        match std::fs::read(path) {
+            Ok(_) => {}
+            // One that is missing is made, or comes later.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let name = match &config.auth {
+                    Auth::Htpasswd(_) => "auth.htpasswd.path",
+                    other => &format!("auth.{}", other.name()),
+                };
+                return Err(format!("{name}: {}: {error}; name a readable file", path.display()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A missing password file, as the original makes one.
+pub(super) fn make_accounts(config: &Config, world: &World) {
+    let Auth::Htpasswd(file) = &config.auth else { return };
+    let made = server::make_missing_htpasswd(&file.path, file.log_password, &*world.random);
+    if let Err(error) = made {
+        tracing::error!(
+            %error,
+            "auth.htpasswd.path: the file does not exist and cannot be made, so nobody can sign in; \
+             `berth htpasswd -Bbn USER PASSWORD` makes its lines"
+        );
+    }
+}
+
+/// A certificate may hold no name under which clients could be sent for tokens.
+pub(super) fn warn_of_realm(config: &Config, tls: Option<&TlsSource>) {
+    // Without TLS the configuration alone tells, and has warned already.
+    if let (Auth::Berth(auth), Some(tls)) = (&config.auth, tls)
+        && let Some(text) = wire::missing_realm(config, auth, Some(tls))
+    {
+        tracing::warn!("{text}");
+    }
+}

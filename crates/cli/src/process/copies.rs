@@ -1,0 +1,151 @@
+//! Copies of the audit record elsewhere: a file, a syslog server.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::net::UdpSocket;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use registry::accounts::command::AuditLine;
+
+use crate::config::auth::berth::Audit;
+use crate::config::auth::berth::records::Syslog;
+
+/// Security messages of a private kind (`authpriv`).
+const FACILITY: u8 = 10 << 3;
+const WARNING: u8 = 4;
+const INFORMATION: u8 = 6;
+/// Longest message that is sent in one datagram, in bytes.
+const MAX_DATAGRAM: usize = 8 << 10;
+
+/// Where lines of the record go as well.
+#[derive(Debug, Clone)]
+pub(crate) struct Copies {
+    file: Option<PathBuf>,
+    syslog: Option<Syslog>,
+}
+
+impl Copies {
+    /// As configured; `None` if there are none.
+    pub(crate) fn wanted(audit: &Audit) -> Option<Self> {
+        let copies = Self { file: audit.file.clone(), syslog: audit.syslog.clone() };
+        (copies.file.is_some() || copies.syslog.is_some()).then_some(copies)
+    }
+
+    /// Writes the lines to all places; the error names the setting.
+    pub(crate) fn write(&self, lines: &[AuditLine]) -> Result<(), String> {
+        if let Some(path) = &self.file {
+            let shown = path.display();
+            append(path, lines).map_err(|e| format!("auth.berth.audit.file: {shown}: {e}"))?;
+        }
+        if let Some(syslog) = &self.syslog {
+            send(syslog, lines).map_err(|e| format!("auth.berth.audit.syslog: {syslog}: {e}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Opened for each batch, so that others may rename the file at any time.
+fn append(path: &Path, lines: &[AuditLine]) -> io::Result<()> {
+    let mut text = Vec::new();
+    for line in lines {
+        serde_json::to_writer(&mut text, line)?;
+        text.push(b'\n');
+    }
+    let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    file.write_all(&text)?;
+    file.sync_data()
+}
+
+fn send(syslog: &Syslog, lines: &[AuditLine]) -> io::Result<()> {
+    match syslog {
+        Syslog::Socket(path) => {
+            let socket = UnixDatagram::unbound()?;
+            for line in lines {
+                socket.send_to(&local(line)?, path)?;
+            }
+        }
+        Syslog::Udp(address) => {
+            let socket = UdpSocket::bind("[::]:0").or_else(|_| UdpSocket::bind("0.0.0.0:0"))?;
+            for line in lines {
+                socket.send_to(&remote(line)?, address)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn priority(line: &AuditLine) -> u8 {
+    FACILITY + if line.outcome == "ok" { INFORMATION } else { WARNING }
+}
+
+/// The form that daemons on the same machine expect; they add time and host.
+fn local(line: &AuditLine) -> io::Result<Vec<u8>> {
+    datagram(format!("<{}>berth: ", priority(line)), line)
+}
+
+/// RFC 5424.
+fn remote(line: &AuditLine) -> io::Result<Vec<u8>> {
+    let process = std::process::id();
+    datagram(format!("<{}>1 {} - berth {process} audit - ", priority(line), line.at), line)
+}
+
+fn datagram(head: String, line: &AuditLine) -> io::Result<Vec<u8>> {
+    let mut datagram = head.into_bytes();
+    serde_json::to_writer(&mut datagram, line)?;
+    datagram.truncate(MAX_DATAGRAM);
+    Ok(datagram)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn line(outcome: &str) -> AuditLine {
+        serde_json::from_value(serde_json::json!({
+            "id": 7, "at": "2026-01-31T12:00:00Z", "actor": "user:ann", "via": "password",
+            "address": null, "action": "login", "target": "", "outcome": outcome,
+            "request": null, "detail": null, "count": 1, "sequence": 7, "hash": "00",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn lines_are_added_to_a_file_that_only_its_owner_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let copies = Copies { file: Some(path.clone()), syslog: None };
+        copies.write(&[line("ok")]).unwrap();
+        copies.write(&[line("refused"), line("ok")]).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 3);
+        assert!(text.lines().all(|line| serde_json::from_str::<AuditLine>(line).is_ok()));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let missing = Copies { file: Some("/nowhere/audit".into()), syslog: None };
+        assert!(missing.write(&[line("ok")]).unwrap_err().starts_with("auth.berth.audit.file: "));
+    }
+
+    #[test]
+    fn lines_are_sent_to_syslog_as_it_expects_them() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap().to_string();
+        let copies = Copies { file: None, syslog: Some(Syslog::Udp(address)) };
+        copies.write(&[line("refused")]).unwrap();
+        let mut buffer = [0; 4096];
+        let length = server.recv(&mut buffer).unwrap();
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        assert!(text.starts_with("<84>1 2026-01-31T12:00:00Z - berth "), "{text}");
+        assert!(text.contains("\"actor\":\"user:ann\""), "{text}");
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        let copies = Copies { file: None, syslog: Some(Syslog::Socket(path)) };
+        copies.write(&[line("ok")]).unwrap();
+        let length = socket.recv(&mut buffer).unwrap();
+        assert!(buffer[..length].starts_with(b"<86>berth: {"));
+    }
+}
