@@ -1,6 +1,7 @@
 //! Measures Berth beside other registries and nginx in one run, with one client program for all, and
 //! prints a Markdown table of medians and ratios. `docs/benchmark.md` says how to read it.
 
+mod access;
 mod backing;
 mod clock;
 mod content;
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = runtime
         .map_err(|error| format!("the client's runtime: {error}"))
-        .and_then(|runtime| runtime.block_on(until_stopped(run::run(&options))));
+        .and_then(|runtime| runtime.block_on(until_stopped(measure(&options))));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -42,6 +43,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn measure(options: &options::Options) -> Outcome<()> {
+    if options.access { access::run(options).await } else { run::run(options).await }
 }
 
 /// Lets go of a run on a signal, which ends its servers and deletes its folder.

@@ -18,6 +18,9 @@ pub(crate) struct Options {
     /// One round with small sizes, in less than a minute: shows that it runs, not how fast.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Measures what signing in costs, and nothing else.
+    #[arg(long, conflicts_with_all = ["only", "work", "markdown", "entries", "fill"])]
+    pub(crate) access: bool,
     /// Where the registries keep their blobs: `minio` gives each a MinIO of its own, and Berth a
     /// PostgreSQL server.
     #[arg(long, value_name = "STORE", default_value = "files")]

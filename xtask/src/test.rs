@@ -64,7 +64,8 @@ const MATRIX: [&str; 2] = ["adapters::", "matrix::"];
 const REPLICAS: [&str; 4] = ["faults::", "replicas::", "rolling::", "storm::"];
 /// The modules of everyday clients, which also run on the other stores. The rest is about files, images and
 /// programs rather than about what is below.
-const EVERYDAY: [&str; 12] = [
+const EVERYDAY: [&str; 13] = [
+    "access::",
     "buildah::",
     "buildkit::",
     "containerd::",
@@ -78,8 +79,8 @@ const EVERYDAY: [&str; 12] = [
     "regctl::",
     "skopeo::",
 ];
-/// Those of them that ask different things of the stores: chunks and mounts, indexes, artifacts.
-const SOME: [&str; 5] = ["crane::", "docker::", "oras::", "podman::", "skopeo::"];
+/// Those of them that ask different things of the stores: accounts, chunks and mounts, indexes, artifacts.
+const SOME: [&str; 6] = ["access::", "crane::", "docker::", "oras::", "podman::", "skopeo::"];
 /// How long the storm of faults lasts here; a person who runs it alone gets three minutes.
 const STORM_SECONDS: &str = "60";
 
@@ -204,12 +205,13 @@ fn build() -> Outcome<()> {
     shell::run(shell::cargo().args(["build", "--release", "--package", "berth"]))
 }
 
-/// The tests of the metadata that need a PostgreSQL server, which a plain `cargo test` passes over. As
+/// The tests that need a PostgreSQL or an LDAP server, which a plain `cargo test` passes over. As
 /// part of the workspace, so that nothing is compiled a second time.
 fn with_postgres(tally: &mut Tally) -> Outcome<()> {
     let mut test = shell::cargo();
     test.args(["test", "--workspace", "--lib", "--no-fail-fast", "--", "--ignored"]);
-    shell::run_watched(test.args(["--test-threads=2", "postgres::"]), |line| tally.count(line))
+    test.args(["--test-threads=2", "postgres::", "directory::"]);
+    shell::run_watched(&mut test, |line| tally.count(line))
 }
 
 /// The client tests of these modules, one after the other. With a filter the last step runs what it names.

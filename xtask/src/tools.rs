@@ -23,11 +23,13 @@ pub(crate) struct GoProgram {
     pub package: &'static str,
 }
 
-/// A program of the npm registry.
+/// A program or a library of the npm registry.
 pub(crate) struct NpmProgram {
-    /// The command, which is also the package's name.
+    /// The package's name, and its command if it has one.
     pub program: &'static str,
     pub version: &'static str,
+    /// The file below `node_modules` that shows that it is there.
+    pub file: &'static str,
 }
 
 /// A cargo subcommand.
@@ -52,6 +54,9 @@ pub(crate) const PACKAGED: &[Packaged] = &[
     packaged("docker-registry", "docker-registry"),
     packaged("nginx", "nginx-light"),
     packaged(POSTGRES, "postgresql"),
+    packaged("pgbouncer", "pgbouncer"),
+    packaged("slapd", "slapd"),
+    packaged("ldapadd", "ldap-utils"),
     packaged("node", "nodejs"),
     packaged("npm", "npm"),
     packaged("htpasswd", "apache2-utils"),
@@ -88,8 +93,11 @@ pub(crate) const GO_PEERS: &[GoProgram] = &[
     go("olareg", "github.com/olareg/olareg", "v0.1.2", "cmd/olareg"),
 ];
 
-pub(crate) const NPM_PROGRAMS: &[NpmProgram] =
-    &[NpmProgram { program: "azurite", version: "3.35.0" }];
+pub(crate) const NPM_PROGRAMS: &[NpmProgram] = &[
+    NpmProgram { program: "azurite", version: "3.35.0", file: ".bin/azurite" },
+    // A certified OpenID provider; a library, which the tests give its clients and users.
+    NpmProgram { program: "oidc-provider", version: "8.8.1", file: "oidc-provider/lib/index.js" },
+];
 
 pub(crate) const CARGO_PROGRAMS: &[CargoProgram] = &[
     CargoProgram { program: "cargo-deny", version: "0.20.2" },
@@ -158,7 +166,7 @@ impl NpmProgram {
     }
 
     pub(crate) fn find(&self) -> Option<PathBuf> {
-        Some(self.bin().join(self.program)).filter(|path| path.is_file())
+        Some(self.folder().join("node_modules").join(self.file)).filter(|path| path.is_file())
     }
 }
 

@@ -11,7 +11,7 @@ use std::process::Command;
 use crate::Outcome;
 use crate::backing::{self, Backing, StoreKind};
 
-pub(crate) use nginx::{BLOB_TARGET, MANIFEST_TARGET, write_blob};
+pub(crate) use nginx::{BLOB_TARGET, MANIFEST_TARGET, text as nginx_text, write_blob};
 
 /// A server under measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]

@@ -42,7 +42,7 @@ pub(crate) fn write_blob(folder: &Path, blob: &LargeBlob) -> Outcome<()> {
 
 /// Debian's settings for sending files, two workers, no access log, and no end of a connection after
 /// some thousand requests.
-fn text(port: u16) -> String {
+pub(crate) fn text(port: u16) -> String {
     let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("  {kind}_temp_path temporary/{kind};\n"))

@@ -10,6 +10,7 @@
     reason = "all of this crate is test code: it ends at the first surprise, on the real clock"
 )]
 
+pub mod accounts;
 pub mod azurite;
 pub mod balancer;
 pub mod cluster;
@@ -26,6 +27,7 @@ pub mod journal;
 pub mod load;
 pub mod minio;
 mod moving_tag;
+pub mod openid;
 pub mod postgres;
 pub mod registry;
 pub mod s3;

@@ -32,6 +32,7 @@ pub struct Settings {
     stores: Option<Stores>,
     root: Option<PathBuf>,
     storage: Option<String>,
+    port: Option<u16>,
     secret: Option<String>,
     password: bool,
     environment: Vec<(String, String)>,
@@ -73,6 +74,7 @@ impl Settings {
             stores: None,
             root: None,
             storage: None,
+            port: None,
             secret: None,
             password: false,
             environment: Vec::new(),
@@ -96,6 +98,12 @@ impl Settings {
     /// Keeps blobs where this says instead of in a folder: a driver's lines of `storage`, two spaces in.
     pub fn with_storage(mut self, yaml: &str) -> Self {
         self.storage = Some(yaml.to_owned());
+        self
+    }
+
+    /// Listens on this port instead of any free one.
+    pub fn on_port(mut self, port: u16) -> Self {
+        self.port = Some(port);
         self
     }
 
@@ -130,7 +138,7 @@ impl Settings {
             self = self.with_metadata(&servers.metadata());
         }
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
+        let port = self.port.unwrap_or_else(free_port);
         let elsewhere = servers.as_ref().and_then(Servers::root).map(Path::to_path_buf);
         let root = self.root.clone().or(elsewhere).unwrap_or_else(|| folder.path().join("data"));
         let config = folder.path().join("config.yml");

@@ -7,7 +7,7 @@ use clients::fixture;
 use clients::registry::Registry;
 use tempfile::TempDir;
 
-fn buildah(storage: &TempDir, arguments: &[&str]) -> Command {
+pub(crate) fn buildah(storage: &TempDir, arguments: &[&str]) -> Command {
     let at = |name: &str| storage.path().join(name);
     let mut buildah = command::command("buildah");
     buildah.args(["--storage-driver", "vfs"]).arg("--root").arg(at("root"));

@@ -9,13 +9,13 @@ use clients::http::Client;
 use clients::registry::{PASSWORD, Registry, Settings, USER};
 use tempfile::TempDir;
 
-struct Containerd {
+pub(crate) struct Containerd {
     _daemon: Daemon,
     folder: TempDir,
 }
 
 impl Containerd {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         // Kubernetes' interface would listen on the network and wants tools that are not here.
@@ -34,11 +34,11 @@ impl Containerd {
         Self { _daemon: daemon, folder }
     }
 
-    fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         ok(&mut self.command(arguments))
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut ctr = command::command("ctr");
         ctr.arg("--address").arg(self.folder.path().join("socket")).args(arguments);
         ctr

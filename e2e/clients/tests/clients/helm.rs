@@ -6,7 +6,7 @@ use clients::command::{self, ok};
 use clients::registry::{PASSWORD, Settings, USER};
 use tempfile::TempDir;
 
-fn helm(home: &TempDir, arguments: &[&str]) -> Command {
+pub(crate) fn helm(home: &TempDir, arguments: &[&str]) -> Command {
     let mut helm = command::command("helm");
     helm.current_dir(home).env("HOME", home.path()).args(arguments);
     for name in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {

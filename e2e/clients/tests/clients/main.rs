@@ -9,6 +9,7 @@
     reason = "all of this is test code: it ends at the first surprise, on the real clock"
 )]
 
+mod access;
 mod adapters;
 mod buildah;
 mod buildkit;

@@ -6,7 +6,7 @@ use clients::command::{self, ok};
 use clients::registry::{PASSWORD, Program, Registry, Settings, USER};
 use tempfile::TempDir;
 
-fn oras(folder: &TempDir, arguments: &[&str]) -> Command {
+pub(crate) fn oras(folder: &TempDir, arguments: &[&str]) -> Command {
     let mut oras = command::command("oras");
     oras.current_dir(folder).env("DOCKER_CONFIG", folder.path()).args(arguments);
     oras

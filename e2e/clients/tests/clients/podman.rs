@@ -8,17 +8,17 @@ use clients::registry::{PASSWORD, Registry, Settings, USER};
 use tempfile::TempDir;
 
 /// A podman that keeps nothing outside of its folder.
-struct Podman(TempDir);
+pub(crate) struct Podman(TempDir);
 
 impl Podman {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         // It refuses to start where the login file that it is told of does not exist.
         std::fs::write(folder.path().join("auth.json"), "{}").unwrap();
         Self(folder)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let at = |name: &str| self.0.path().join(name);
         let mut podman = command::command("podman");
         podman.env("REGISTRY_AUTH_FILE", at("auth.json"));
@@ -28,11 +28,11 @@ impl Podman {
         podman
     }
 
-    fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         ok(&mut self.command(arguments))
     }
 
-    fn build(&self, name: &str) {
+    pub(crate) fn build(&self, name: &str) {
         let context = tempfile::tempdir().unwrap();
         fixture::context(context.path());
         self.run(&["build", "--tag", name, context.path().to_str().unwrap()]);

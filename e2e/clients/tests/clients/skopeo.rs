@@ -8,7 +8,7 @@ use clients::http::Client;
 use clients::registry::{PASSWORD, Registry, Settings, USER};
 
 /// Writes an image of random layers as a `dir:` folder, which skopeo copies from.
-fn image_in(folder: &Path, seed: u64) {
+pub(crate) fn image_in(folder: &Path, seed: u64) {
     let image = fixture::image(seed, 3, 50_000);
     std::fs::write(folder.join("manifest.json"), &image.manifest).unwrap();
     std::fs::write(folder.join("version"), "Directory Transport Version: 1.1\n").unwrap();
@@ -18,7 +18,7 @@ fn image_in(folder: &Path, seed: u64) {
     }
 }
 
-fn place(folder: &Path) -> String {
+pub(crate) fn place(folder: &Path) -> String {
     format!("dir:{}", folder.display())
 }
 
