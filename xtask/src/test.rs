@@ -211,7 +211,11 @@ fn with_postgres(tally: &mut Tally) -> Outcome<()> {
     let mut test = shell::cargo();
     test.args(["test", "--workspace", "--lib", "--no-fail-fast", "--", "--ignored"]);
     test.args(["--test-threads=2", "postgres::", "directory::"]);
-    shell::run_watched(&mut test, |line| tally.count(line))
+    shell::run_watched(&mut test, |line| tally.count(line))?;
+    let mut moved = shell::cargo();
+    moved.env("PATH", tools::path_with_tools());
+    moved.args(["test", "--workspace", "--test", "it", "--no-fail-fast", "--", "--ignored"]);
+    shell::run_watched(moved.args(["--test-threads=1", "moved::"]), |line| tally.count(line))
 }
 
 /// The client tests of these modules, one after the other. With a filter the last step runs what it names.

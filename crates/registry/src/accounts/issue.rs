@@ -16,7 +16,7 @@ use super::made_secret::{self, Made};
 use super::settings::MIN_TOKEN_LIFE;
 use super::sign_in::{earlier, unavailable};
 use super::{Accounts, Proven, execute};
-use crate::access::{Action, AuthenticationError, Book, Caller, ResourceScope, Subject};
+use crate::access::{Action, AuthenticationError, Book, Caller, Limits, ResourceScope, Subject};
 
 /// Most bytes of scopes in one token, so that it fits into a header.
 const MAX_SCOPES: usize = 8 << 10;
@@ -109,7 +109,8 @@ impl Accounts {
         let refresh_token = match to.identity().account {
             Some(account) if request.offline && to.may_be_kept => {
                 let client = request.client_id.as_deref().unwrap_or("a client");
-                Some(self.kept(account, to, client, now).await?)
+                // Without one the client keeps the password: a login is worth that much.
+                self.kept(account, to, client, now).await.inspect_err(warn_unkept).ok()
             }
             _ => None,
         };
@@ -170,6 +171,10 @@ impl Accounts {
     }
 }
 
+fn warn_unkept(error: &AuthenticationError) {
+    tracing::warn!(%error, "a client gets no refresh token");
+}
+
 /// The refresh tokens that go so that there is room for one more.
 fn superfluous(
     mut known: Vec<CredentialRecord>,
@@ -194,7 +199,8 @@ fn allowed(
 ) -> Option<ResourceScope> {
     let who = caller.identity();
     if scope.is_catalog() {
-        let may = who.subject != Subject::Anonymous && who.limits.allow_catalog();
+        // A token for the list has no room for the patterns of a narrow one, and would show more.
+        let may = who.subject != Subject::Anonymous && who.limits == Limits::None;
         return may.then(ResourceScope::catalog);
     }
     if scope.kind != "repository" {

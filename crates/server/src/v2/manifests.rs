@@ -1,6 +1,8 @@
 //! `/v2/<name>/manifests/<reference>`.
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, WARNING};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, WARNING, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderValue, StatusCode};
 use oci::{ErrorCode, MediaType, Reference, ReferenceError, Tag};
 use registry::access::{Delete, Pull, Push};
@@ -15,6 +17,10 @@ use crate::route::reference_code;
 
 /// Says that the metadata is out of reach, and that this is what it said lately.
 pub(crate) const STALE: HeaderValue = HeaderValue::from_static("110 berth \"Response is Stale\"");
+
+/// Whoever pushes chooses the type. A page among them must not run as one of ours in the browser of
+/// somebody who has signed in here.
+const NO_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 
 /// Most `?tag=` parameters of one push.
 const MAX_TAGS: usize = 100;
@@ -42,6 +48,11 @@ pub(crate) async fn get(
     let mut answer = answer.entity(tag);
     if stale {
         answer = answer.set(WARNING, STALE);
+    }
+    if !manifest.media_type.as_str().ends_with("json") {
+        answer = answer
+            .set(CONTENT_SECURITY_POLICY, NO_PAGE)
+            .set(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
     Ok(match reference {
         // A digest means the same bytes for ever; a tag may move at any time.

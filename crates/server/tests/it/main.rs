@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod advisories;
 mod auth;
 mod faults;
 mod matrix;

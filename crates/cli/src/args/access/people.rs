@@ -217,6 +217,7 @@ pub(crate) enum TokenVerb {
     /// Make a token and print it, this once.
     Create {
         /// What to call it, such as laptop.
+        #[arg(default_value = "token")]
         label: String,
         /// Whose; over the network without it: one's own.
         #[arg(long, value_name = "NAME")]

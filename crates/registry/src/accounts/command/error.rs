@@ -50,8 +50,8 @@ pub enum CommandError {
         /// When to come back.
         retry_after_seconds: u32,
     },
-    /// Too much is waiting; worth another try.
-    #[error("too much is waiting, try again")]
+    /// Too much is waiting, or accounts take no changes while a move ends; worth another try.
+    #[error("too much is waiting, or the registry is being moved; try again")]
     Busy,
     /// The store failed; nothing was changed, or it is not known. For the log
     /// and for operators, not for strangers.

@@ -11,4 +11,4 @@ mod limits;
 mod secrets;
 mod tokens;
 mod uploads;
-mod world;
+pub(crate) mod world;

@@ -14,9 +14,7 @@ async fn cve_2017_11468_a_manifest_is_read_only_up_to_its_limit() {
     let push = |length: usize| {
         let bytes = format!("{{\"schemaVersion\":2,\"x\":\"{}\"}}", "x".repeat(length));
         let client = client.clone();
-        async move {
-            client.push_manifest("a", "v1", oci::MediaType::OCI_INDEX, bytes.as_bytes()).await
-        }
+        async move { client.push_manifest("a", "v1", oci::MediaType::OCI_INDEX, bytes.as_bytes()).await }
     };
     assert_eq!(push(20_000).await.expect(413).code(), "SIZE_INVALID");
     push(3_000_000).await.expect(413);

@@ -61,12 +61,10 @@ async fn cve_2019_19025_a_page_of_another_site_changes_nothing() {
 async fn cve_2019_19026_names_and_filters_are_no_sql() {
     let world = World::new().await;
     fixture::image(1, 100).pushed(&world.user("root"), "a", "v1").await;
-    let hostile = ["'", "' OR '1'='1", "x'; DROP TABLE account; --", "%", "_", "\\", "%27%20OR%201"];
+    let hostile =
+        ["'", "' OR '1'='1", "x'; DROP TABLE account; --", "%", "_", "\\", "%27%20OR%201"];
     for text in hostile {
-        let text: String = text
-            .bytes()
-            .map(|byte| format!("%{byte:02x}"))
-            .collect();
+        let text: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
         for path in [
             format!("/audit?actor={text}"),
             format!("/audit?action={text}"),

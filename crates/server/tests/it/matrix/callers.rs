@@ -284,12 +284,9 @@ impl House {
         let other = Claims { purpose: "session".into(), ..claims };
         let token = keys.sign(&other).unwrap();
         self.login("root/token for a foreign use", format!("Bearer {token}"));
-        let got = self.token(Some(&basic("root", PASSWORD)), &[]).await;
-        self.login("root/token as a password", basic("root", got["token"].as_str().unwrap()));
         let got = self.token(Some(&basic("owner", PASSWORD)), &[]).await;
         let kept = got["refresh_token"].as_str().unwrap();
         self.login("owner/refresh token as a token", format!("Bearer {kept}"));
-        self.login("owner/refresh token as a password", basic("owner", kept));
     }
 
     /// What is taken away after all of them got their tokens.

@@ -75,6 +75,7 @@ use Proof::{None as Nobody, Password, Token, Void};
 
 /// Every caller. The words before the first `/` are who it is, those behind it
 /// how they come.
+#[rustfmt::skip]
 pub(super) const CALLERS: &[Who] = &[
     //                                          own     public internal others absent absent at others
     who("nobody", Nobody, ["", "p", "", "", "", ""]),
@@ -121,10 +122,8 @@ pub(super) const CALLERS: &[Who] = &[
     who("late robot/token from before", Void, NOTHING),
     who("root/token for a foreign audience", Void, NOTHING),
     who("root/token for a foreign use", Void, NOTHING),
-    who("root/token as a password", Void, NOTHING),
     who("owner/personal token as a token", Void, NOTHING),
     who("owner/refresh token as a token", Void, NOTHING),
-    who("owner/refresh token as a password", Void, NOTHING),
     who("anybody/other scheme", Void, NOTHING),
     who("anybody/nonsense as a token", Void, NOTHING),
 ];

@@ -46,7 +46,13 @@ fn push(accounts: &Accounts, repository: &str) {
 /// What a client says when it was refused must let a person see that it is about rights.
 pub(super) fn is_about_rights(said: &str) {
     let said = said.to_lowercase();
-    let words =
-        ["denied", "unauthorized", "may not", "authentication required", "forbidden", "401"];
+    let words = [
+        "denied",
+        "unauthorized",
+        "may not",
+        "authentication required",
+        "forbidden",
+        "authorization failed",
+    ];
     assert!(words.iter().any(|word| said.contains(word)), "{said}");
 }
