@@ -12,7 +12,8 @@ use testkit::{Auth, BerthAuth, Request, SeededRandom, TestRegistry};
 use super::line::{Line, basic};
 use super::rights::{CALLERS, Place, Proof};
 use super::rows::METHODS;
-use super::tries::{Stage, TAG, Try, WITHIN, blob_of_all, index, push_blob, push_index};
+use super::stage::{Stage, blob_of_all, index, push_blob, push_index};
+use super::tries::{TAG, Try, WITHIN};
 
 /// Everybody's password.
 pub(super) const PASSWORD: &str = "correct horse battery staple";

@@ -10,7 +10,8 @@ use super::callers::{House, Logins, repository};
 use super::line::{Line, seen};
 use super::rights::{CALLERS, Place, Proof, Who};
 use super::rows::{METHODS, Need, ROWS, need};
-use super::tries::{Stage, Try, WITHIN, WITHOUT};
+use super::stage::{At, Stage};
+use super::tries::{Try, WITHIN, WITHOUT};
 
 /// Connections that ask at the same time.
 const AT_ONCE: usize = 4;
@@ -192,7 +193,8 @@ impl Round {
         let number = self.number * 10_000 + self.cases;
         let name = place.map_or_else(String::new, |it| repository(it, self.number, what, method));
         let is_there = place.is_some_and(Place::exists);
-        let prepared = self.stage.prepare(what, method, &name, is_there, number).await;
+        let at = At { repository: &name, is_there, case: number };
+        let prepared = self.stage.prepare(what, method, &at).await;
         let before = self.stage.state(&name, &prepared).await;
         let login = self.logins[who.name].as_deref();
         let answer = self.line.send(prepared.request.clone(), login).await;

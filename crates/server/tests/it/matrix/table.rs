@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{api, rows::ROWS};
+use super::{api_rows, rows::ROWS};
 
 /// Has no row: whoever knows the one-time secret may use it, once, and
 /// [`super::api`] asks for it as everybody.
@@ -18,7 +18,7 @@ fn every_route_of_the_server_has_a_row_and_every_row_a_route() {
     let mut written: BTreeSet<_> =
         below.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
     written.insert((SETUP.0.to_owned(), SETUP.1.to_owned()));
-    for (method, path) in api::routes() {
+    for (method, path) in api_rows::routes() {
         written.insert((method.to_owned(), format!("/api/v1{path}")));
     }
     let without_a_row: Vec<_> = served.difference(&written).collect();
