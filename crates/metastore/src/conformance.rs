@@ -140,6 +140,7 @@ pub async fn all<S: MetadataStore>(fresh: impl AsyncFn() -> Arc<S>) {
             what_is_not_there_is_named,
             every_change_of_an_account_is_kept,
             groups_are_replaced_as_a_whole,
+            an_account_is_bound_to_one_at_its_source,
             accounts_come_in_pages_in_byte_order,
             a_page_of_accounts_has_at_most_a_thousand,
             names_are_found_exactly,

@@ -4,17 +4,19 @@
 //! of the log on the way of a request. Lines are written unchained; one leased
 //! sealer gives them a sequence and chains them by hash afterwards.
 
+mod gather;
 mod seal;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use store::{AuditNote, AuditStore, Clock, StoreError, Timestamp};
+use store::{AuditNote, AuditStore, Clock, StoreError};
 use tokio::sync::Semaphore;
 
+use gather::Gathered;
 pub use seal::{AuditRetention, BrokenChain, prune_once, seal_once, verify_chain};
 
 /// Notes that wait to be written.
@@ -25,10 +27,9 @@ const BATCH: usize = 1_000;
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
 /// How often waiting notes are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// Refusals that are gathered at once; more are written one by one.
-const MAX_GATHERED: usize = 10_000;
-/// Refusals are gathered for so long.
-const GATHER: i64 = 60_000;
+/// Room in the queue that refusals leave to all else: while the store is slow,
+/// they are gathered on.
+const NOT_FOR_REFUSALS: usize = MAX_WAITING / 2;
 
 /// The log of one process.
 pub struct AuditLog {
@@ -36,18 +37,11 @@ pub struct AuditLog {
     clock: Arc<dyn Clock>,
     waiting: Mutex<VecDeque<AuditNote>>,
     room: Semaphore,
-    /// Refusals of a minute, by whom, what and in which minute.
-    gathered: Mutex<HashMap<Gathered, AuditNote>>,
+    /// Refusals of a minute, in few lines.
+    gathered: Mutex<Gathered>,
     /// One write at a time, so that lines stay in order.
     writing: tokio::sync::Mutex<()>,
     dropped: AtomicU64,
-}
-
-#[derive(PartialEq, Eq, Hash)]
-struct Gathered {
-    actor: String,
-    action: String,
-    minute: i64,
 }
 
 impl AuditLog {
@@ -94,19 +88,18 @@ impl AuditLog {
 
     /// Notes that a known subject was refused something. Refusals of the same
     /// subject, action and minute become one line with their count and the
-    /// target, address and request of the first.
+    /// target, address and request of the first. With more than 500 such lines
+    /// at once the rest becomes one for each action, about `many`.
     pub fn refused(&self, note: AuditNote) {
-        let minute = note.at.millis().div_euclid(GATHER);
-        let key = Gathered { actor: note.actor.clone(), action: note.action.clone(), minute };
-        let mut gathered = self.gathered.lock();
-        if let Some(known) = gathered.get_mut(&key) {
-            known.count = known.count.saturating_add(note.count);
-        } else if gathered.len() < MAX_GATHERED {
-            gathered.insert(key, note);
-        } else {
-            drop(gathered);
-            self.note(note);
-        }
+        self.gathered.lock().refused(note);
+    }
+
+    /// Notes that somebody could not sign in. Whoever tries chooses the name,
+    /// so those from the same address in the same minute become one line: about
+    /// that name, or about `many` with some of them in `detail`. With more than
+    /// 100 such lines at once the rest becomes one without an address.
+    pub fn failed_login(&self, note: AuditNote) {
+        self.gathered.lock().failed_login(note);
     }
 
     /// Notes that were dropped because the store was too slow, since the start.
@@ -122,13 +115,17 @@ impl AuditLog {
 
     /// Writes what waits, and the refusals of minutes that are over.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        self.take_gathered(Some(self.clock.now()));
+        let room = self.room.available_permits().saturating_sub(NOT_FOR_REFUSALS);
+        let over = self.gathered.lock().take(Some(self.clock.now()), room);
+        over.into_iter().for_each(|note| self.note(note));
         self.write().await
     }
 
     /// Writes all that waits, also the refusals of this minute: for the end.
     pub async fn flush_all(&self) -> Result<(), StoreError> {
-        self.take_gathered(None);
+        self.write().await?;
+        let all = self.gathered.lock().take(None, MAX_WAITING);
+        all.into_iter().for_each(|note| self.note(note));
         self.write().await
     }
 
@@ -147,22 +144,6 @@ impl AuditLog {
             if is_over {
                 return;
             }
-        }
-    }
-
-    fn take_gathered(&self, before: Option<Timestamp>) {
-        let minute = before.map(|at| at.millis().div_euclid(GATHER));
-        let mut over = Vec::new();
-        self.gathered.lock().retain(|key, note| {
-            let stays = minute.is_some_and(|minute| key.minute >= minute);
-            if !stays {
-                over.push(note.clone());
-            }
-            stays
-        });
-        over.sort_by_key(|note| note.at);
-        for note in over {
-            self.note(note);
         }
     }
 

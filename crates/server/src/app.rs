@@ -234,15 +234,17 @@ impl App {
         let origin = origin_of(&parts.headers, peer, &self.settings);
         let address = origin.client.map(|client| client.ip());
         self.guard.request(address)?;
-        let forwards = is_strangers_proxy(&parts.headers, peer, &self.settings);
-        self.guard.stranger(|| forwards.then_some(address).flatten());
+        self.guard.stranger(|| {
+            address.filter(|_| is_strangers_proxy(&parts.headers, peer, &self.settings))
+        });
         let credentials = credentials(&parts.headers);
         let presented = Presented {
             credentials: &credentials,
             certificate: peer.certificate(),
-            // Whoever stands behind a proxy that nobody declared shares its
-            // address with all others there: no failure may count for all.
-            address: address.filter(|_| !forwards),
+            // Whatever headers claim: nobody may make their failures count less
+            // by looking like a proxy. Behind one that nobody declared all share
+            // its address.
+            address,
         };
         if let (Some(berth), true) = (&self.accounts, route.needs_accounts()) {
             let request = Asking { parts, peer, route, presented, authority: origin.authority };

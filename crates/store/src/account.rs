@@ -58,7 +58,8 @@ pub struct AccountRecord {
     pub is_disabled: bool,
     /// `None` where somebody else checks the password, or nobody can.
     pub secret: Option<SecretHash>,
-    /// Rises when the secret changes: what was issued under an earlier one is void.
+    /// Rises when the secret changes and when the account is disabled: what was
+    /// issued under an earlier one is void, and stays so when it is enabled again.
     pub epoch: u64,
     /// From then on it may do nothing.
     pub expires: Option<Timestamp>,
@@ -95,7 +96,7 @@ pub struct NewAccount {
 pub enum AccountChange {
     /// A new secret; the epoch rises.
     Secret(Option<SecretHash>),
-    /// On or off.
+    /// On or off; with `true` the epoch rises.
     Disabled(bool),
     /// May do everything, or not any more.
     Admin(bool),
@@ -103,6 +104,9 @@ pub enum AccountChange {
     Expires(Option<Timestamp>),
     /// The groups that its source tells now, in place of all it told before.
     Groups(Vec<String>),
+    /// What its source calls it for ever. Said once: of an account that has
+    /// another one, it is refused with [`AccessRefusal::Exists`].
+    SourceId(String),
 }
 
 /// What a stored token is for.
@@ -277,6 +281,8 @@ pub struct AccessFacts {
     pub admins_after: u64,
     /// Grants afterwards.
     pub grants_after: u64,
+    /// Visibilities afterwards.
+    pub visibilities_after: u64,
 }
 
 /// Why accounts could not be changed so. Each names the thing as an operator

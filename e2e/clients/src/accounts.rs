@@ -34,6 +34,11 @@ impl Accounts {
         Self { registry: Settings::default().on_port(port).with_section(section).start() }
     }
 
+    /// Of this registry, which keeps accounts.
+    pub fn of(registry: Registry) -> Self {
+        Self { registry }
+    }
+
     /// Runs an operator's command beside the server, which must succeed; answers what it printed.
     pub fn operator(&self, arguments: &[&str]) -> String {
         self.told(arguments, "").unwrap_or_else(|said| panic!("{arguments:?}: {said}"))

@@ -25,9 +25,15 @@ pub struct Cluster {
 impl Cluster {
     /// Starts this many replicas.
     pub fn start(count: usize, retry: Retry) -> Self {
+        Self::with(count, retry, "")
+    }
+
+    /// The same with this top-level section in every configuration.
+    pub fn with(count: usize, retry: Retry, section: &str) -> Self {
         let (store, postgres) = (Minio::start(), Postgres::start());
-        let replicas: Vec<_> =
-            (0..count).map(|_| replica(&store.section(), &postgres.url())).collect();
+        let (storage, metadata) = (store.section(), postgres.url());
+        let one = |_| settings(&storage, &metadata).with_section(section).start();
+        let replicas: Vec<_> = (0..count).map(one).collect();
         let balancer = Balancer::before(replicas.iter().map(Registry::host), retry);
         Self { balancer, replicas, store, postgres }
     }

@@ -20,4 +20,5 @@ mod manifest;
 mod names;
 mod query;
 mod range;
+mod rules;
 mod upload_id;

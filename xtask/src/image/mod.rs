@@ -11,7 +11,7 @@ use crate::shell::{self, Outcome};
 use crate::workspace;
 
 /// The image has no shell and no distribution, so it stays small; growth is a mistake in the making.
-const LARGEST: u64 = 40 * 1000 * 1000;
+const LARGEST: u64 = 45 * 1000 * 1000;
 
 /// What the task `image` is asked for: nothing yet.
 #[derive(clap::Args)]

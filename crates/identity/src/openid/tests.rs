@@ -380,14 +380,27 @@ async fn an_unverified_address_is_no_name() {
         settings.username_claim = "email".into();
         settings.groups_claim = None;
     });
-    for (verified, accepted) in
-        [(json!(true), true), (json!(false), false), (json!("false"), false)]
-    {
+    for (verified, accepted) in [
+        (json!(true), true),
+        (json!("true"), true),
+        (json!(false), false),
+        (json!("false"), false),
+        (json!("TRUE"), false),
+        (json!(1), false),
+        (json!([true]), false),
+        (json!(null), false),
+    ] {
+        let says = format!("{verified}");
         let result = provider.returns_with(&sign_in, |claims| claims["email_verified"] = verified);
-        assert_eq!(result.await.is_ok(), accepted);
+        assert_eq!(result.await.is_ok(), accepted, "{says}");
     }
-    let result = provider.returns_with(&sign_in, |claims| claims["email"] = json!("a\nb")).await;
-    assert!(matches!(result, Err(OpenIdError::Claim(_))));
+    let silent = provider.returns(&sign_in).await.unwrap_err().to_string();
+    assert!(silent.contains("email_verified"), "nobody says that it is verified: {silent}");
+    let result = provider.returns_with(&sign_in, |claims| {
+        claims["email"] = json!("a\nb");
+        claims["email_verified"] = json!(true);
+    });
+    assert!(matches!(result.await, Err(OpenIdError::Claim(why)) if why.contains("printable")));
 }
 
 #[tokio::test]

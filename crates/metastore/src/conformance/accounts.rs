@@ -183,7 +183,8 @@ pub(super) async fn every_change_of_an_account_is_kept(store: &impl MetadataStor
         is_admin: true,
         expires: Some(at(5)),
         secret: Some(secret),
-        epoch: before.epoch + 1,
+        // Once for being disabled, once for the secret.
+        epoch: before.epoch + 2,
         ..before.clone()
     };
     assert_eq!(find(store, "alice").await, expected);
@@ -194,7 +195,7 @@ pub(super) async fn every_change_of_an_account_is_kept(store: &impl MetadataStor
         AccountChange::Secret(None),
     ];
     change(store, back.map(|change| of_user("alice", change)).into()).await;
-    assert_eq!(find(store, "alice").await, AccountRecord { epoch: before.epoch + 2, ..before });
+    assert_eq!(find(store, "alice").await, AccountRecord { epoch: before.epoch + 3, ..before });
 }
 
 pub(super) async fn groups_are_replaced_as_a_whole(store: &impl MetadataStore) {
@@ -211,6 +212,18 @@ pub(super) async fn groups_are_replaced_as_a_whole(store: &impl MetadataStore) {
         assert_eq!(find(store, "alice").await.groups, expected);
     }
     assert_eq!(find(store, "bob").await.groups, ["oidc/devs"]);
+}
+
+pub(super) async fn an_account_is_bound_to_one_at_its_source(store: &impl MetadataStore) {
+    change(store, vec![user("alice"), user("bob")]).await;
+    let bind = |id: &str| vec![of_user("alice", AccountChange::SourceId(id.into()))];
+    for _ in 0..2 {
+        change(store, bind("id-1")).await;
+        assert_eq!(find(store, "alice").await.source_id.as_deref(), Some("id-1"));
+    }
+    assert_eq!(refusal(store, bind("id-2")).await, Exists("user alice".into()));
+    assert_eq!(find(store, "alice").await.source_id.as_deref(), Some("id-1"));
+    assert_eq!(find(store, "bob").await.source_id, None);
 }
 
 pub(super) async fn accounts_come_in_pages_in_byte_order(store: &impl MetadataStore) {

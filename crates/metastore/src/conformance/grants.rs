@@ -198,16 +198,22 @@ pub(super) async fn the_rule_sees_how_it_would_be(store: &impl MetadataStore) {
         AccessChange::AddAccount(robot),
         of_user("bob", AccountChange::Disabled(true)),
         grant("anonymous", "guest", "a"),
+        show("a", Some("public")),
+        show("b", Some("public")),
     ];
-    let facts = AccessFacts { admins_before: 0, admins_after: 1, grants_after: 1 };
+    let facts =
+        AccessFacts { admins_before: 0, admins_after: 1, grants_after: 1, visibilities_after: 2 };
     store.change_access(steps, expecting(facts, ()), vec![], at(1000)).await.unwrap();
     let steps = vec![
         of_user("bob", AccountChange::Disabled(false)),
         AccessChange::RemoveAccount(AccountKind::User, "alice".into()),
         of_user("bob", AccountChange::Admin(false)),
         AccessChange::RemoveGrant(record("anonymous", "guest", "a")),
+        show("a", Some("private")),
+        show("b", None),
     ];
-    let facts = AccessFacts { admins_before: 1, admins_after: 0, grants_after: 0 };
+    let facts =
+        AccessFacts { admins_before: 1, admins_after: 0, grants_after: 0, visibilities_after: 1 };
     store.change_access(steps, expecting(facts, ()), vec![], at(1000)).await.unwrap();
 }
 

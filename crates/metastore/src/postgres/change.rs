@@ -20,6 +20,7 @@ pub(crate) const RAISE: &str = "UPDATE access_version SET version = $1 WHERE id 
 const ADMINS: &str =
     "SELECT count(*) FROM account WHERE is_admin AND NOT is_disabled AND kind = 'user'";
 const GRANTS: &str = "SELECT count(*) FROM access_grant";
+const VISIBILITIES: &str = "SELECT count(*) FROM visibility";
 
 const ADD_ACCOUNT: &str = "INSERT INTO account \
      (kind, name, source, is_admin, secret, expires, created_at, source_id) \
@@ -27,9 +28,13 @@ const ADD_ACCOUNT: &str = "INSERT INTO account \
 pub(crate) const FIND_ACCOUNT: &str = "SELECT id FROM account WHERE kind = $1 AND name = $2";
 pub(crate) const REMOVE_ACCOUNT: &str = "DELETE FROM account WHERE id = $1";
 const SET_SECRET: &str = "UPDATE account SET secret = $2, epoch = epoch + 1 WHERE id = $1";
-const SET_DISABLED: &str = "UPDATE account SET is_disabled = $2 WHERE id = $1";
+const SET_DISABLED: &str = "UPDATE account SET is_disabled = $2, epoch = epoch + (CASE WHEN $2 THEN 1 ELSE 0 END) \
+     WHERE id = $1";
 const SET_ADMIN: &str = "UPDATE account SET is_admin = $2 WHERE id = $1";
 const SET_EXPIRES: &str = "UPDATE account SET expires = $2 WHERE id = $1";
+/// Nothing for an account that is somebody else's at its source already.
+const SET_SOURCE_ID: &str =
+    "UPDATE account SET source_id = $2 WHERE id = $1 AND (source_id IS NULL OR source_id = $2)";
 pub(crate) const DROP_GROUPS: &str = "DELETE FROM account_group WHERE account_id = $1";
 pub(crate) const ADD_GROUPS: &str = "INSERT INTO account_group (account_id, name) \
      SELECT $1, g.name FROM unnest($2::text[]) AS g (name) ON CONFLICT DO NOTHING";
@@ -83,7 +88,9 @@ impl Work for Change {
         }
         let admins_after = number(tx, ADMINS).await?;
         let grants_after = number(tx, GRANTS).await?;
-        (self.rule)(&AccessFacts { admins_before, admins_after, grants_after })?;
+        let visibilities_after = number(tx, VISIBILITIES).await?;
+        let facts = AccessFacts { admins_before, admins_after, grants_after, visibilities_after };
+        (self.rule)(&facts)?;
         tx.change(RAISE, args![rows::size_column(version)?]).await?;
         audit::append(tx, &self.notes).await?;
         listen::notify(tx, version).await?;
@@ -197,6 +204,10 @@ async fn change_account(
         AccountChange::Admin(admin) => tx.change(SET_ADMIN, args![id, *admin]).await?,
         AccountChange::Expires(expires) => {
             tx.change(SET_EXPIRES, args![id, expires.map(Timestamp::millis)]).await?
+        }
+        AccountChange::SourceId(source_id) => {
+            let set = tx.change(SET_SOURCE_ID, args![id, rows::text(source_id)]).await?;
+            return demand(set, || exists(access::account(kind, name)));
         }
         AccountChange::Groups(groups) => {
             let groups: Vec<String> = groups.iter().map(|group| rows::text(group)).collect();

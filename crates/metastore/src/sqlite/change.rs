@@ -13,6 +13,7 @@ use crate::access::{self, Holder, account_kind, exists, in_use, unknown};
 const ADMINS: &str =
     "SELECT count(*) FROM account WHERE is_admin = 1 AND is_disabled = 0 AND kind = 'user'";
 const GRANTS: &str = "SELECT count(*) FROM access_grant";
+const VISIBILITIES: &str = "SELECT count(*) FROM visibility";
 pub(crate) const RAISE: &str = "UPDATE access_version SET version = version + 1 WHERE id = 1";
 const VERSION: &str = "SELECT version FROM access_version WHERE id = 1";
 
@@ -23,9 +24,13 @@ pub(crate) const FIND_ACCOUNT: &str = "SELECT id FROM account WHERE kind = ?1 AN
 pub(crate) const REMOVE_ACCOUNT: &str = "DELETE FROM account WHERE kind = ?1 AND name = ?2";
 pub(crate) const SET_SECRET: &str =
     "UPDATE account SET secret = ?2, epoch = epoch + 1 WHERE id = ?1";
-pub(crate) const SET_DISABLED: &str = "UPDATE account SET is_disabled = ?2 WHERE id = ?1";
+pub(crate) const SET_DISABLED: &str = "UPDATE account SET is_disabled = ?2, epoch = epoch + (CASE WHEN ?2 THEN 1 ELSE 0 END) \
+     WHERE id = ?1";
 pub(crate) const SET_ADMIN: &str = "UPDATE account SET is_admin = ?2 WHERE id = ?1";
 pub(crate) const SET_EXPIRES: &str = "UPDATE account SET expires = ?2 WHERE id = ?1";
+/// Nothing for an account that is somebody else's at its source already.
+const SET_SOURCE_ID: &str =
+    "UPDATE account SET source_id = ?2 WHERE id = ?1 AND (source_id IS NULL OR source_id = ?2)";
 pub(crate) const DROP_GROUPS: &str = "DELETE FROM account_group WHERE account_id = ?1";
 pub(crate) const ADD_GROUP: &str =
     "INSERT INTO account_group (account_id, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
@@ -75,6 +80,7 @@ pub(crate) fn change(
         admins_before,
         admins_after: number(connection, ADMINS)?,
         grants_after: number(connection, GRANTS)?,
+        visibilities_after: number(connection, VISIBILITIES)?,
     })?;
     rows::change(connection, RAISE, [])?;
     let version = number(connection, VERSION)?;
@@ -178,6 +184,10 @@ fn change_account(
         AccountChange::Expires(expires) => {
             let expires = expires.map(Timestamp::millis);
             rows::change(connection, SET_EXPIRES, params![id, expires])
+        }
+        AccountChange::SourceId(source_id) => {
+            let set = rows::change(connection, SET_SOURCE_ID, params![id, source_id])?;
+            return demand(set, || exists(access::account(kind, name)));
         }
         AccountChange::Groups(groups) => {
             rows::change(connection, DROP_GROUPS, [id])?;

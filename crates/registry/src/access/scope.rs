@@ -12,7 +12,9 @@ use super::{Action, Actions, Limit};
 /// Longest list of scopes in one request, in bytes.
 const MAX_LENGTH: usize = 64 << 10;
 /// Most scopes in one request; more are passed over.
-const MAX_SCOPES: usize = 1000;
+const MAX_SCOPES: usize = 100;
+/// What can be asked for. Other words are granted to nobody, so they are not kept.
+const WORDS: [&str; 4] = ["pull", "push", "delete", "*"];
 
 /// What a token is asked for, or what it allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub struct ResourceScope {
     pub class: Option<String>,
     /// A repository, or `catalog`.
     pub name: String,
-    /// In the order they were asked for, each once.
+    /// In the order they were asked for, each once; of a request only words of the protocol.
     pub actions: Vec<String>,
 }
 
@@ -60,8 +62,8 @@ impl ResourceScope {
         if kind.is_empty() || name.is_empty() {
             return None;
         }
-        let mut known: Vec<String> = Vec::new();
-        for action in actions.split(',').filter(|action| !action.is_empty()) {
+        let mut known = Vec::with_capacity(WORDS.len());
+        for action in actions.split(',').filter(|action| WORDS.contains(action)) {
             if !known.iter().any(|other| other == action) {
                 known.push(action.to_owned());
             }
@@ -74,11 +76,10 @@ impl ResourceScope {
     pub fn parse_all<'a>(parameters: impl IntoIterator<Item = &'a str>) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         let mut left = MAX_LENGTH;
-        for text in parameters.into_iter().flat_map(|text| text.split(' ')) {
-            if text.is_empty() {
-                continue;
-            }
-            if text.len() > left || all.len() >= MAX_SCOPES {
+        let texts = parameters.into_iter().flat_map(|text| text.split(' '));
+        // Those that are repeated count: each is compared with all before it.
+        for text in texts.filter(|text| !text.is_empty()).take(MAX_SCOPES) {
+            if text.len() > left {
                 break;
             }
             left -= text.len();
@@ -89,23 +90,6 @@ impl ResourceScope {
         all
     }
 
-    /// The repository's actions that it is about; `*` is all. Pushing may move
-    /// tags as far as the caller may do that: the protocol has no word for it.
-    pub fn repository_actions(&self) -> Actions {
-        if self.kind != "repository" {
-            return Actions::NONE;
-        }
-        self.actions.iter().fold(Actions::NONE, |all, word| {
-            all | match word.as_str() {
-                "pull" => Actions::PULL,
-                "push" => Actions::only(Action::Push) | Actions::only(Action::Overwrite),
-                "delete" => Actions::only(Action::Delete),
-                "*" => Actions::ALL,
-                _ => Actions::NONE,
-            }
-        })
-    }
-
     /// Whether it is about the list of repositories.
     pub fn is_catalog(&self) -> bool {
         self.kind == "registry"
@@ -113,14 +97,42 @@ impl ResourceScope {
             && self.actions.iter().any(|action| action == "*")
     }
 
-    /// What a token with this scope may be used for.
+    /// What a token of another server with this scope may be used for. The
+    /// protocol has no word for moving tags, so pushing is that as well.
     pub fn limit(&self) -> Option<Limit> {
+        self.limit_by(|word| match word {
+            "push" => Actions::only(Action::Push) | Actions::only(Action::Overwrite),
+            "*" => Actions::ALL,
+            "overwrite" => Actions::NONE,
+            word => named(word),
+        })
+    }
+
+    /// What a token of ours with this scope may be used for: what it names and
+    /// nothing else, for it names moving tags where that is allowed.
+    pub(crate) fn limit_of_ours(&self) -> Option<Limit> {
+        self.limit_by(named)
+    }
+
+    fn limit_by(&self, meaning: impl Fn(&str) -> Actions) -> Option<Limit> {
         if self.is_catalog() {
             return Some(Limit::Catalog);
         }
+        if self.kind != "repository" {
+            return None;
+        }
         let name = RepositoryName::parse(&self.name).ok()?;
-        let actions = self.repository_actions();
+        let words = self.actions.iter();
+        let actions = words.fold(Actions::NONE, |all, word| all | meaning(word));
         (!actions.is_empty()).then_some(Limit::Repository(name, actions))
+    }
+}
+
+/// The action of this name. Nobody administers with a token of this kind.
+fn named(word: &str) -> Actions {
+    match Action::parse(word) {
+        Some(Action::Admin) | None => Actions::NONE,
+        Some(action) => Actions::only(action),
     }
 }
 
@@ -184,6 +196,37 @@ mod tests {
         let many: Vec<String> = (0..5000).map(|i| format!("repository:a{i}:pull")).collect();
         let all = ResourceScope::parse_all(many.iter().map(String::as_str));
         assert_eq!(all.len(), MAX_SCOPES);
+        let late = "repository:a:pull ".repeat(MAX_SCOPES) + "repository:b:pull";
+        assert_eq!(ResourceScope::parse_all([late.as_str()]).len(), 1, "repeated ones count");
+    }
+
+    #[test]
+    fn words_that_mean_nothing_are_not_kept() {
+        let words: Vec<String> = (0..17_000).map(|i| format!("w{i:x}")).collect();
+        let text = format!("repository:a:{},push,pull,push,overwrite,*", words.join(","));
+        let scope = ResourceScope::parse(&text).unwrap();
+        assert_eq!(scope.actions, ["push", "pull", "*"]);
+    }
+
+    #[test]
+    fn a_token_of_ours_moves_tags_only_if_it_says_so() {
+        let name = RepositoryName::parse("a").unwrap();
+        let scope = |words: &[&str]| ResourceScope::repository(&name, words);
+        let actions = |limit: Option<Limit>| match limit {
+            Some(Limit::Repository(_, actions)) => actions.to_string(),
+            other => format!("{other:?}"),
+        };
+        for (words, ours, others) in [
+            (&["pull", "push"][..], "pull, push", "pull, push, overwrite"),
+            (&["push", "overwrite"], "push, overwrite", "push, overwrite"),
+            (&["delete"], "delete", "delete"),
+            (&["overwrite"], "overwrite", "None"),
+            (&["*"], "None", "pull, push, overwrite, delete, admin"),
+            (&["admin"], "None", "None"),
+        ] {
+            assert_eq!(actions(scope(words).limit_of_ours()), ours, "{words:?}");
+            assert_eq!(actions(scope(words).limit()), others, "{words:?}");
+        }
     }
 
     #[test]

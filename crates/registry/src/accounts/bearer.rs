@@ -117,7 +117,7 @@ impl Verified {
                 name: access.name,
                 actions: access.actions,
             };
-            scope.limit()
+            scope.limit_of_ours()
         });
         Self {
             expires: claims.expires,

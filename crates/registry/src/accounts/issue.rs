@@ -22,6 +22,9 @@ use crate::access::{Action, AuthenticationError, Book, Caller, Limits, ResourceS
 const MAX_SCOPES: usize = 8 << 10;
 /// Refresh tokens of one account; the oldest goes.
 const MAX_REFRESH: usize = 100;
+/// How our tokens say that tags may be moved. The protocol has no word for it,
+/// so it is neither asked for nor told.
+const OVERWRITE: &str = "overwrite";
 /// Longest client name that is kept, in characters.
 const MAX_CLIENT: usize = 100;
 
@@ -114,7 +117,7 @@ impl Accounts {
             }
             _ => None,
         };
-        let scope: Vec<_> = granted.iter().map(ToString::to_string).collect();
+        let scope: Vec<_> = granted.iter().map(told).collect();
         let expires_in_seconds = u32::try_from(life.as_secs()).unwrap_or(u32::MAX);
         let scope = scope.join(" ");
         Ok(IssuedToken { token, expires_in_seconds, issued_at: now, refresh_token, scope })
@@ -190,7 +193,8 @@ fn superfluous(
     known.into_iter().take(many).map(|credential| credential.id)
 }
 
-/// The part of `scope` that the caller may have now, under the name that was asked for.
+/// The part of `scope` that the caller may have now, under the name that was asked
+/// for. Whoever asks to push gets [`OVERWRITE`] named as well, if that is allowed.
 fn allowed(
     book: &Book,
     caller: &Caller,
@@ -211,11 +215,14 @@ fn allowed(
     let asked = |word: &str| wants_all || scope.actions.iter().any(|other| other == word);
     let words = [("pull", Action::Pull), ("push", Action::Push), ("delete", Action::Delete)];
     let may = |action| book.judge(who, &repository, action).allowed;
-    let actions: Vec<_> = words
+    let mut actions: Vec<_> = words
         .into_iter()
         .filter(|(word, action)| asked(word) && may(*action))
         .map(|(word, _)| word.to_owned())
         .collect();
+    if actions.iter().any(|word| word == "push") && may(Action::Overwrite) {
+        actions.push(OVERWRITE.to_owned());
+    }
     let is_something = !actions.is_empty();
     is_something.then(|| ResourceScope { actions, ..scope.clone() })
 }
@@ -223,6 +230,13 @@ fn allowed(
 fn without_host<'a>(name: &'a str, own_host: Option<&str>) -> &'a str {
     let stripped = own_host.and_then(|host| name.strip_prefix(host)?.strip_prefix('/'));
     stripped.unwrap_or(name)
+}
+
+/// The scope in the words of the protocol.
+fn told(scope: &ResourceScope) -> String {
+    let mut scope = scope.clone();
+    scope.actions.retain(|word| word != OVERWRITE);
+    scope.to_string()
 }
 
 fn access(scope: &ResourceScope) -> Access {

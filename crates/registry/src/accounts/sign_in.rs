@@ -42,7 +42,7 @@ impl Accounts {
     }
 
     /// Counts a failure. Whoever has to wait is told so, known or not.
-    pub(super) fn wrong(&self, attempt: &Attempt<'_>) -> AuthenticationError {
+    pub(super) fn wrong(&self, attempt: &Attempt) -> AuthenticationError {
         if let Some(retry_after_seconds) = self.throttle.wait(attempt) {
             return AuthenticationError::Throttled { retry_after_seconds };
         }
@@ -59,7 +59,7 @@ impl Accounts {
         let proven = self.exchange(id_token, from).await?;
         match name {
             LoginName::Robot(robot) if proven.name() != Some(&format!("robot${robot}")) => {
-                Err(self.wrong(&Attempt::secret(Some(robot), from)))
+                Err(self.wrong(&Attempt::secret(None, from)))
             }
             _ => Ok(proven),
         }
@@ -68,16 +68,12 @@ impl Accounts {
     /// A secret of 256 bits cannot be guessed, so it is compared before the
     /// wait: nobody keeps a robot out by guessing.
     async fn by_robot_secret(&self, robot: &str, secret: &str, from: Option<IpAddr>) -> Signed {
-        let typed = format!("robot${robot}");
-        let attempt = Attempt::secret(Some(&typed), from);
+        let attempt = Attempt::secret(None, from);
         let account = self.known.account(AccountKind::Robot, robot).await.map_err(unavailable)?;
         let stored = account.as_ref().and_then(|account| account.secret.as_ref());
         let is_right = made_secret::is_right(secret, stored);
         match account.filter(|account| is_right && live::is_live(account, self.clock.now())) {
-            Some(account) => {
-                self.throttle.succeeded(&attempt);
-                Ok(by_password(&account))
-            }
+            Some(account) => Ok(by_password(&account)),
             None => Err(self.wrong(&attempt)),
         }
     }
@@ -131,15 +127,18 @@ impl Accounts {
             return self.if_live(account, &Attempt::password(user, from));
         }
         let attempt = Attempt::password(user, from);
-        if let Some(retry_after_seconds) = self.throttle.wait(&attempt) {
-            return Err(AuthenticationError::Throttled { retry_after_seconds });
-        }
+        let _turn = self.throttle.turn(&attempt).await?;
         let right = match account {
             Some(account) if account.source == LOCAL => self.local(account, password).await?,
-            other => self.at_a_source(other.as_deref(), user, password).await?,
+            other => self.at_a_source(other.as_deref(), user, password, &attempt).await?,
         };
-        let Some(account) = right else { return Err(self.wrong(&attempt)) };
-        let proven = self.if_live(&account, &attempt)?;
+        // Counted whatever those beside it did: it had its turn.
+        let live = right.filter(|account| live::is_live(account, self.clock.now()));
+        let Some(account) = live else {
+            self.throttle.failed(&attempt);
+            return Err(AuthenticationError::Invalid);
+        };
+        let proven = by_password(&account);
         self.throttle.succeeded(&attempt);
         self.remembered.remember(self.remember_key(&account, user, password), ());
         Ok(proven)
@@ -164,7 +163,7 @@ impl Accounts {
         ])
     }
 
-    fn if_live(&self, account: &AccountRecord, attempt: &Attempt<'_>) -> Signed {
+    fn if_live(&self, account: &AccountRecord, attempt: &Attempt) -> Signed {
         if live::is_live(account, self.clock.now()) {
             Ok(by_password(account))
         } else {

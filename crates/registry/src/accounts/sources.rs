@@ -16,6 +16,7 @@ use store::{
 use super::access_file::LOCAL;
 use super::execute::rules;
 use super::sign_in::{Signed, by_password, unavailable};
+use super::throttle::Attempt;
 use super::{Accounts, live, login_name};
 use crate::access::{AuthenticationError, Subject};
 
@@ -33,35 +34,48 @@ impl Accounts {
         Ok(by_password(&account))
     }
 
-    /// Asks the sources in order, each of them whether it knows the name or
-    /// not; takes the word of the one that `account` is of, or of the first.
+    /// Takes the word of the source that `account` is of: no other one is
+    /// shown its password. Of a name without an account, the first source that
+    /// knows it decides, asked in order. Where one says no and another nothing,
+    /// the attempt counts as wrong: nobody guesses freely while a source is down.
     pub(super) async fn at_a_source(
         &self,
         account: Option<&AccountRecord>,
         user: &str,
         password: &str,
+        attempt: &Attempt,
     ) -> Result<Option<Arc<AccountRecord>>, AuthenticationError> {
-        let mut failed = None;
-        for source in &self.sources {
-            let is_its = account.is_none_or(|account| account.source == source.name());
+        let (mut failed, mut is_wrong) = (None, false);
+        let is_its = |name: &str| account.is_none_or(|account| account.source == name);
+        for source in self.sources.iter().filter(|source| is_its(source.name())) {
             match source.verify(user, password).await {
-                Ok(Some(identity)) if is_its => {
+                Ok(Some(identity)) => {
                     // A directory's own name for somebody changes when they move within it.
                     return self.brought_in(source.name(), &identity, None).await;
                 }
-                Ok(_) => {}
-                Err(SourceError::Busy) => return Err(AuthenticationError::Busy),
+                Ok(None) => is_wrong = true,
+                Err(SourceError::Busy) => {
+                    failed = Some(AuthenticationError::Busy);
+                    break;
+                }
                 Err(SourceError::Unavailable(why)) => {
                     tracing::warn!(source = source.name(), "identity source: {why}");
-                    failed = Some(format!("{}: {why}", source.name()));
+                    let why = format!("{}: {why}", source.name());
+                    failed = Some(AuthenticationError::Unavailable(why));
                 }
             }
         }
-        if self.sources.is_empty() {
-            // As slow as for a user who is there.
+        if let Some(error) = failed {
+            if is_wrong {
+                self.throttle.failed(attempt);
+            }
+            return Err(error);
+        }
+        if !is_wrong {
+            // Nobody was asked: as slow as for a user who is there.
             self.is_password(None, password).await?;
         }
-        failed.map_or(Ok(None), |why| Err(AuthenticationError::Unavailable(why)))
+        Ok(None)
     }
 
     /// The account of an identity, made or brought up to date. `None` if the
@@ -91,11 +105,13 @@ impl Accounts {
                     tracing::warn!(source, name, "somebody else has this name at the source now");
                     return Ok(None);
                 }
-                Some(account) if account.groups == groups => break,
-                Some(_) => vec![new_groups(name, &groups)],
+                Some(account) => brought_up_to_date(account, id, &groups),
                 None => vec![new_user(source, name, id), new_groups(name, &groups)],
             };
-            let note = self.note_of_source(source, name, read.is_some(), &groups);
+            if steps.is_empty() {
+                break;
+            }
+            let note = self.note_of_source(source, name, read.as_ref(), id, &groups);
             match self.change(steps, rules::any(), vec![note]).await {
                 Err(WriteError::Refused(Refusal::Access(AccessRefusal::Exists(_)))) => {}
                 Err(WriteError::Refused(_)) => return Ok(None),
@@ -104,18 +120,23 @@ impl Accounts {
             }
         }
         let account = self.known.account(AccountKind::User, name).await.map_err(unavailable)?;
-        Ok(account.filter(|account| account.source == source))
+        Ok(account.filter(|it| it.source == source && !is_somebody_else(it, id)))
     }
 
     fn note_of_source(
         &self,
         source: &str,
         name: &str,
-        is_known: bool,
+        before: Option<&AccountRecord>,
+        id: Option<&str>,
         groups: &[String],
     ) -> AuditNote {
-        let action = if is_known { "user.groups" } else { "user.add" };
-        let detail = serde_json::json!({ "source": source, "groups": groups });
+        let action = match before {
+            None => "user.add",
+            Some(account) if account.source_id.as_deref() != id => "user.bind",
+            Some(_) => "user.groups",
+        };
+        let detail = serde_json::json!({ "source": source, "id": id, "groups": groups });
         AuditNote {
             at: self.clock.now(),
             actor: format!("source:{source}"),
@@ -143,6 +164,24 @@ fn groups_of(source: &str, identity: &identity::Identity) -> Vec<String> {
 fn new_groups(name: &str, groups: &[String]) -> AccessChange {
     let change = AccountChange::Groups(groups.to_vec());
     AccessChange::ChangeAccount(AccountKind::User, name.to_owned(), change)
+}
+
+/// An account that was made before anybody had signed in is from now on of
+/// whoever the source means by the name now.
+fn brought_up_to_date(
+    account: &AccountRecord,
+    id: Option<&str>,
+    groups: &[String],
+) -> Vec<AccessChange> {
+    let mut steps = Vec::new();
+    if let Some(id) = id.filter(|_| account.source_id.is_none()) {
+        let change = AccountChange::SourceId(id.to_owned());
+        steps.push(AccessChange::ChangeAccount(AccountKind::User, account.name.clone(), change));
+    }
+    if account.groups != groups {
+        steps.push(new_groups(&account.name, groups));
+    }
+    steps
 }
 
 /// Names are given anew, what a provider calls somebody for ever is not.

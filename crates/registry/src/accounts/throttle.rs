@@ -6,6 +6,8 @@
 //! that address's own failures, and a password that was right within the last
 //! minute is not counted at all.
 
+mod turn;
+
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +16,11 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use store::Clock;
 
-/// Counters kept at once; the least recently used ones go.
+use self::turn::Line;
+use crate::access::Subject;
+
+/// Entries of each kind kept at once; the least recently used ones go.
 const MAX_COUNTERS: u64 = 50_000;
-/// Longest name that is told apart, in bytes: no account has a longer one.
-const MAX_NAME: usize = 300;
 
 /// How failed logins are slowed down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,14 +42,13 @@ impl Default for ThrottleSettings {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Key {
+    /// Wrong passwords for that user.
     Account(Box<str>),
     /// Wrong passwords from there.
     Address(IpAddr),
     /// Wrong secrets of 256 bits from there. Nobody finds one by guessing, but a
     /// job with an old one tries for ever: its neighbours must not wait for it.
     Secrets(IpAddr),
-    /// This account has signed in from this address.
-    Familiar(Box<str>, IpAddr),
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,33 +58,32 @@ struct Failures {
 }
 
 /// Who tries to sign in from where.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Attempt<'a> {
-    /// As typed; `None` where only a secret was shown.
-    account: Option<&'a str>,
+#[derive(Debug, Clone)]
+pub(super) struct Attempt {
+    /// A user's name in the one form that all its spellings share. `None` for
+    /// what nobody can be called: made-up names must not push out counters.
+    account: Option<Box<str>>,
     from: Option<IpAddr>,
     /// Whether it is a password that is tried, which can be guessed.
     is_password: bool,
 }
 
-impl<'a> Attempt<'a> {
-    /// A password for `account`, as typed.
-    pub(super) fn password(account: &'a str, from: Option<IpAddr>) -> Self {
-        Self { is_password: true, ..Self::secret(Some(account), from) }
+impl Attempt {
+    /// A password for the user `name`, as typed.
+    pub(super) fn password(name: &str, from: Option<IpAddr>) -> Self {
+        Self { is_password: true, ..Self::secret(Some(name), from) }
     }
 
-    /// A secret that somebody made by chance; of whom, if they said so.
-    pub(super) fn secret(account: Option<&'a str>, from: Option<IpAddr>) -> Self {
-        let account = account.map(|name| cut(name, MAX_NAME));
+    /// A secret that somebody made by chance; of which user, if they said so.
+    pub(super) fn secret(user: Option<&str>, from: Option<IpAddr>) -> Self {
+        // Some sources know a name in capitals, or with a space behind it, as well.
+        let user = user.map(str::trim).filter(|name| Subject::user(name).is_ok());
+        let account = user.map(|name| name.to_lowercase().into());
         Self { account, from: from.map(block), is_password: false }
     }
 
     fn account_key(&self) -> Option<Key> {
-        self.account.map(|name| Key::Account(name.into()))
-    }
-
-    fn familiar_key(&self) -> Option<Key> {
-        Some(Key::Familiar(self.account?.into(), self.from?))
+        self.account.clone().map(Key::Account)
     }
 
     fn address_key(&self) -> Option<Key> {
@@ -94,29 +95,55 @@ impl<'a> Attempt<'a> {
 pub(super) struct Throttle {
     clock: Arc<dyn Clock>,
     settings: ThrottleSettings,
-    counters: Cache<Key, Failures>,
+    /// Apart from the addresses: many names of one kind push out only each other.
+    accounts: Cache<Key, Failures>,
+    addresses: Cache<Key, Failures>,
+    /// Which accounts have signed in from where.
+    familiar: Cache<(Box<str>, IpAddr), ()>,
+    line: Line,
 }
 
 impl Throttle {
     pub(super) fn new(clock: Arc<dyn Clock>, settings: ThrottleSettings) -> Self {
-        let counters = Cache::builder()
-            .max_capacity(MAX_COUNTERS)
-            .eviction_policy(EvictionPolicy::lru())
-            .build();
-        Self { clock, settings, counters }
+        Self {
+            clock,
+            settings,
+            accounts: bounded(),
+            addresses: bounded(),
+            familiar: bounded(),
+            line: Line::default(),
+        }
     }
 
     /// How many seconds the attempt has to wait, if it has to.
-    pub(super) fn wait(&self, attempt: &Attempt<'_>) -> Option<u32> {
-        let is_familiar =
-            attempt.familiar_key().is_some_and(|key| self.counters.contains_key(&key));
+    pub(super) fn wait(&self, attempt: &Attempt) -> Option<u32> {
+        self.slowing(attempt).iter().filter_map(|key| self.wait_of(key)).max()
+    }
+
+    /// The counters that make this attempt wait.
+    fn slowing(&self, attempt: &Attempt) -> Vec<Key> {
+        let familiar = attempt.account.clone().zip(attempt.from);
+        let is_familiar = familiar.is_some_and(|key| self.familiar.contains_key(&key));
         let account = attempt.account_key().filter(|_| !is_familiar);
-        let waits = [account, attempt.address_key()].into_iter().flatten();
-        waits.filter_map(|key| self.wait_of(&key)).max()
+        [account, attempt.address_key()].into_iter().flatten().collect()
+    }
+
+    fn counters(&self, key: &Key) -> &Cache<Key, Failures> {
+        match key {
+            Key::Account(_) => &self.accounts,
+            Key::Address(_) | Key::Secrets(_) => &self.addresses,
+        }
+    }
+
+    /// Failures that are not forgotten yet.
+    fn count_of(&self, key: &Key) -> u32 {
+        let failures = self.counters(key).get(key).unwrap_or_default();
+        let since = self.clock.elapsed().saturating_sub(failures.last);
+        if since >= self.settings.window { 0 } else { failures.count }
     }
 
     fn wait_of(&self, key: &Key) -> Option<u32> {
-        let failures = self.counters.get(key)?;
+        let failures = self.counters(key).get(key)?;
         let over = failures.count.checked_sub(self.settings.free)?;
         let wait = Duration::from_secs(1 << over.min(16)).min(self.settings.longest);
         let since = self.clock.elapsed().saturating_sub(failures.last);
@@ -126,11 +153,11 @@ impl Throttle {
     }
 
     /// It was wrong.
-    pub(super) fn failed(&self, attempt: &Attempt<'_>) {
+    pub(super) fn failed(&self, attempt: &Attempt) {
         let now = self.clock.elapsed();
         let window = self.settings.window;
         for key in [attempt.account_key(), attempt.address_key()].into_iter().flatten() {
-            self.counters.entry(key).and_upsert_with(|entry| {
+            self.counters(&key).entry(key.clone()).and_upsert_with(|entry| {
                 let before = entry.map(moka::Entry::into_value).unwrap_or_default();
                 let is_over = now.saturating_sub(before.last) >= window;
                 let count = if is_over { 1 } else { before.count.saturating_add(1) };
@@ -140,14 +167,22 @@ impl Throttle {
     }
 
     /// It was right: the account's failures are forgotten, the address's are not.
-    pub(super) fn succeeded(&self, attempt: &Attempt<'_>) {
+    pub(super) fn succeeded(&self, attempt: &Attempt) {
         if let Some(key) = attempt.account_key() {
-            self.counters.invalidate(&key);
+            self.accounts.invalidate(&key);
         }
-        if let Some(key) = attempt.familiar_key() {
-            self.counters.insert(key, Failures::default());
+        if let Some(key) = attempt.account.clone().zip(attempt.from) {
+            self.familiar.insert(key, ());
         }
     }
+}
+
+fn bounded<K, V>() -> Cache<K, V>
+where
+    K: std::hash::Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    Cache::builder().max_capacity(MAX_COUNTERS).eviction_policy(EvictionPolicy::lru()).build()
 }
 
 /// An address, or all that one customer of a provider has.
@@ -161,10 +196,6 @@ fn block(address: IpAddr) -> IpAddr {
     }
 }
 
-fn cut(text: &str, most: usize) -> &str {
-    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -173,12 +204,12 @@ mod tests {
 
     use super::*;
 
-    fn throttle() -> (Throttle, Arc<FakeClock>) {
+    pub(super) fn throttle() -> (Throttle, Arc<FakeClock>) {
         let clock = Arc::new(FakeClock::new());
         (Throttle::new(clock.clone(), ThrottleSettings::default()), clock)
     }
 
-    fn from<'a>(account: &'a str, address: &str) -> Attempt<'a> {
+    pub(super) fn from(account: &str, address: &str) -> Attempt {
         Attempt::password(account, Some(address.parse().unwrap()))
     }
 
@@ -234,7 +265,7 @@ mod tests {
     fn a_job_with_an_old_secret_does_not_keep_its_neighbours_waiting() {
         let (throttle, _) = throttle();
         let address = Some("192.0.2.1".parse().unwrap());
-        let job = Attempt::secret(Some("robot$ci"), address);
+        let job = Attempt::secret(None, address);
         (0..50).for_each(|_| throttle.failed(&job));
         assert_eq!(throttle.wait(&job), Some(60));
         assert_eq!(throttle.wait(&from("ann", "192.0.2.1")), None);
@@ -248,5 +279,27 @@ mod tests {
         (0..50).for_each(|_| throttle.failed(&from("ann", "192.0.2.1")));
         assert_eq!(throttle.wait(&from("ann", "203.0.113.1")), Some(60));
         assert_eq!(throttle.wait(&home), None);
+    }
+
+    #[test]
+    fn spellings_of_a_name_share_one_counter() {
+        let (throttle, _) = throttle();
+        for name in ["ann", "ANN", " ann", "Ann ", "\tanN"] {
+            throttle.failed(&Attempt::password(name, None));
+        }
+        assert_eq!(throttle.wait(&Attempt::password("aNn", None)), Some(1));
+    }
+
+    #[test]
+    fn names_that_no_user_can_have_push_no_counter_out() {
+        let (throttle, _) = throttle();
+        (0..5).for_each(|_| throttle.failed(&from("ann", "192.0.2.1")));
+        for number in 0..200 {
+            throttle.failed(&from(&format!("robot${number}:x"), "192.0.2.1"));
+            throttle.failed(&from(&format!("{number} {}", "x".repeat(300)), "192.0.2.1"));
+        }
+        throttle.accounts.run_pending_tasks();
+        assert_eq!(throttle.accounts.entry_count(), 1, "ann alone");
+        assert_eq!(throttle.wait(&from("ann", "203.0.113.1")), Some(1));
     }
 }

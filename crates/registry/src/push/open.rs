@@ -141,6 +141,13 @@ impl<'s> OpenUpload<'s> {
     async fn forget_bytes(&mut self, version: u64) -> Result<(), StoreError> {
         let Some(staging) = StagingId::parse(self.id.as_str()) else { return Ok(()) };
         let uploads = &self.sessions.uploads;
+        if !self.sessions.shared {
+            // The slot is ours, so nobody else goes on with them. A row is removed by writing, for
+            // which a full disk has no room before the bytes are gone.
+            self.sessions.blobs.discard(&staging).await?;
+            uploads.remove_uploads(vec![(self.id.clone(), version)]).await?;
+            return Ok(());
+        }
         let is_ours = match version {
             0 => uploads.upload(&self.id).await?.is_none(),
             _ => !uploads.remove_uploads(vec![(self.id.clone(), version)]).await?.is_empty(),

@@ -4,10 +4,14 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use http::HeaderMap;
 use http::header::{FORWARDED, HOST};
 use http::uri::Authority;
+use http::{HeaderMap, HeaderName};
 use serde::{Serialize, Serializer};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Stands for a line that is no text; no address, so nothing before it counts.
+const UNREADABLE: &str = "?";
 
 /// A network of addresses, such as `10.0.0.0/8` or `::1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,22 +123,25 @@ pub(crate) fn origin(
         client: peer.map(ClientAddress::Connected),
     };
     // A peer without an address is a local socket, which only a local proxy uses.
-    if !peer.is_none_or(|peer| trusted.iter().any(|network| network.contains(peer.ip()))) {
+    if !peer.is_none_or(|peer| is_trusted(peer.ip(), trusted)) {
         return origin;
     }
-    if let Some(scheme) = forwarded(headers, "proto").or_else(|| first(text("x-forwarded-proto")))
+    let element = element(headers, trusted);
+    let pair = |key| element.and_then(|element| pair(element, key)).map(str::to_owned);
+    if let Some(scheme) = pair("proto").or_else(|| first(text("x-forwarded-proto")))
         && (scheme == "http" || scheme == "https")
     {
         origin.scheme = scheme;
     }
-    let host = forwarded(headers, "host").or_else(|| first(text("x-forwarded-host")));
+    let host = pair("host").or_else(|| first(text("x-forwarded-host")));
     if let Some(host) = host.filter(|host| is_host(host)) {
         origin.authority = Some(host);
     }
     // As the original: what is no address is as good as not said.
-    let told = |name| first(text(name)).and_then(|client| client.parse().ok());
-    let told = told("x-forwarded-for").or_else(|| told("x-real-ip")).map(ClientAddress::Told);
-    origin.client = told.or(origin.client);
+    let told = farthest(entries(headers, &X_FORWARDED_FOR), trusted, |entry| entry.parse().ok())
+        .or_else(|| first(text("x-real-ip"))?.parse().ok())
+        .or_else(|| farthest(entries(headers, &FORWARDED), trusted, sender));
+    origin.client = told.map(ClientAddress::Told).or(origin.client);
     origin
 }
 
@@ -148,14 +155,61 @@ fn first(list: Option<&str>) -> Option<String> {
     (!one.is_empty()).then(|| one.to_owned())
 }
 
-fn forwarded(headers: &HeaderMap, key: &str) -> Option<String> {
-    let value = headers.get(FORWARDED)?.to_str().ok()?;
-    let nearest = value.split(',').next()?;
-    nearest.split(';').find_map(|pair| {
+/// The entries of all lines of a list, the nearest proxy's first: each proxy
+/// adds its own at the end, and what is before them may be anybody's.
+fn entries<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h str> {
+    let lines = headers.get_all(name).iter().rev();
+    let lines = lines.map(|line| line.to_str().unwrap_or(UNREADABLE));
+    lines.flat_map(|line| line.rsplit(',')).map(str::trim).filter(|entry| !entry.is_empty())
+}
+
+/// The first address that is no trusted proxy's; else the last one before the
+/// list ends or holds something else.
+fn farthest<'h>(
+    entries: impl Iterator<Item = &'h str>,
+    trusted: &[Network],
+    read: impl Fn(&str) -> Option<IpAddr>,
+) -> Option<IpAddr> {
+    let mut found = None;
+    for address in entries.map_while(read) {
+        found = Some(address);
+        if !is_trusted(address, trusted) {
+            break;
+        }
+    }
+    found
+}
+
+/// The element of `Forwarded` that the first of our proxies added: what it says
+/// of the address that was asked is what the client asked.
+fn element<'h>(headers: &'h HeaderMap, trusted: &[Network]) -> Option<&'h str> {
+    let mut found = None;
+    for element in entries(headers, &FORWARDED) {
+        found = Some(element);
+        if !sender(element).is_some_and(|address| is_trusted(address, trusted)) {
+            break;
+        }
+    }
+    found
+}
+
+/// Whom an element came from: `for=192.0.2.1`, `for="[2001:db8::1]:4711"`.
+fn sender(element: &str) -> Option<IpAddr> {
+    let text = pair(element, "for")?;
+    let address = text.parse::<SocketAddr>().map(|address| address.ip());
+    address.or_else(|_| text.trim_matches(['[', ']']).parse()).ok()
+}
+
+fn pair<'e>(element: &'e str, key: &str) -> Option<&'e str> {
+    element.split(';').find_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
         let matches = name.trim().eq_ignore_ascii_case(key);
-        matches.then(|| value.trim().trim_matches('"').to_owned())
+        matches.then(|| value.trim().trim_matches('"'))
     })
+}
+
+fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
+    trusted.iter().any(|network| network.contains(address))
 }
 
 #[cfg(test)]
@@ -163,7 +217,11 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect()
+        let mut all = HeaderMap::new();
+        for (name, value) in pairs {
+            all.append(*name, value.parse().unwrap());
+        }
+        all
     }
 
     #[test]
@@ -218,7 +276,7 @@ mod tests {
     fn clients_are_written_as_the_original_writes_them() {
         let peer: SocketAddr = "[2001:db8::7]:40000".parse().unwrap();
         for (name, value, written) in [
-            ("x-forwarded-for", "9.9.9.9, 1.1.1.1", "9.9.9.9"),
+            ("x-forwarded-for", "9.9.9.9", "9.9.9.9"),
             ("x-forwarded-for", "2001:db8::1", "2001:db8::1"),
             ("x-real-ip", "8.8.8.8", "8.8.8.8"),
             ("x-forwarded-for", "junk", "[2001:db8::7]:40000"),
@@ -234,9 +292,65 @@ mod tests {
     }
 
     #[test]
+    fn c25_only_what_trusted_proxies_added_to_a_list_counts() {
+        let peer: SocketAddr = "10.0.0.1:40000".parse().unwrap();
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        let client = |lines: &[(&'static str, &'static str)]| {
+            let sent = headers(lines);
+            origin(&sent, Some(peer), false, &trusted).client.unwrap().to_string()
+        };
+        for (list, written) in [
+            ("6.6.6.6, 9.9.9.9", "9.9.9.9"),
+            ("6.6.6.6, 9.9.9.9, 10.0.0.2", "9.9.9.9"),
+            ("6.6.6.6,9.9.9.9,fd00::2 , 10.0.0.2", "9.9.9.9"),
+            ("10.0.0.3, 9.9.9.9", "9.9.9.9"),
+            ("10.0.0.3, 10.0.0.2", "10.0.0.3"),
+            ("6.6.6.6, junk, 10.0.0.2", "10.0.0.2"),
+            ("6.6.6.6, junk", "10.0.0.1:40000"),
+            ("6.6.6.6, 9.9.9.9:77", "10.0.0.1:40000"),
+            ("6.6.6.6,, 9.9.9.9,", "9.9.9.9"),
+        ] {
+            assert_eq!(client(&[("x-forwarded-for", list)]), written, "{list}");
+        }
+        let lines = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "9.9.9.9, 10.0.0.2")];
+        assert_eq!(client(&lines), "9.9.9.9");
+        for (list, written) in [
+            ("for=6.6.6.6, for=9.9.9.9;proto=https", "9.9.9.9"),
+            ("for=6.6.6.6, For=\"[2001:db8::1]:4711\", for=\"[fd00::2]\"", "2001:db8::1"),
+            ("for=6.6.6.6, for=9.9.9.9:77", "9.9.9.9"),
+            ("for=\"6.6.6.6, for=9.9.9.9", "9.9.9.9"),
+            ("for=6.6.6.6, for=unknown, for=10.0.0.2", "10.0.0.2"),
+            ("for=6.6.6.6, for=_hidden", "10.0.0.1:40000"),
+            ("for=6.6.6.6, proto=https", "10.0.0.1:40000"),
+        ] {
+            assert_eq!(client(&[("forwarded", list)]), written, "{list}");
+        }
+        // A proxy that writes the one list may pass the other on as it came.
+        assert_eq!(client(&[("forwarded", "for=6.6.6.6"), lines[1]]), "9.9.9.9");
+    }
+
+    #[test]
+    fn c25_the_address_that_was_asked_is_what_our_first_proxy_says() {
+        let peer: SocketAddr = "10.0.0.1:40000".parse().unwrap();
+        let asked = |list: &'static str| {
+            let sent = headers(&[("forwarded", list)]);
+            let seen = origin(&sent, Some(peer), false, &["10.0.0.0/8".parse().unwrap()]);
+            (seen.scheme, seen.authority.unwrap_or_default())
+        };
+        let expected = ("https".to_owned(), "pub.example".to_owned());
+        for list in [
+            "proto=https;host=pub.example",
+            "for=6.6.6.6;host=evil.example, for=9.9.9.9;proto=https;host=pub.example",
+            "host=evil.example, for=_x;proto=https;host=pub.example, for=10.0.0.2;host=inner",
+        ] {
+            assert_eq!(asked(list), expected, "{list}");
+        }
+    }
+
+    #[test]
     fn the_standard_header_beats_the_customary_ones() {
         let sent = headers(&[
-            ("forwarded", "for=1.2.3.4;proto=https;host=\"pub.example\", for=x"),
+            ("forwarded", "for=1.2.3.4;proto=https;host=\"pub.example\""),
             ("x-forwarded-host", "other.example"),
         ]);
         let peer: SocketAddr = "127.0.0.1:40000".parse().unwrap();

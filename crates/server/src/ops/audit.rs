@@ -19,7 +19,8 @@ use store::{AuditNote, Clock};
 use crate::auth::TriedLogin;
 use crate::route::Route;
 
-/// For how long a caller who comes with a password each time is the same login.
+/// For how long a caller who comes with a password each time, from the same
+/// address, is the same login.
 const SAME_LOGIN: Duration = Duration::from_secs(3600);
 /// Logins remembered at once; more are noted again.
 const MAX_LOGINS: usize = 10_000;
@@ -66,13 +67,13 @@ impl Auditor {
         }
     }
 
-    /// Somebody sent a password with a request; noted once an hour.
+    /// Somebody sent a password with a request; noted once an hour and address.
     pub(crate) fn password(&self, caller: &Caller, trace: impl FnOnce() -> (String, String)) {
         let Some(inner) = self.0.as_ref().filter(|_| !caller.is_anonymous()) else { return };
-        if !inner.is_new_login(caller) {
+        let (address, request) = trace();
+        if !inner.is_new_login(caller, &address) {
             return;
         }
-        let (address, request) = trace();
         let trace = Trace { address: Some(&address), request: &request };
         inner.write(caller, "login", String::new(), None, trace);
     }
@@ -80,11 +81,11 @@ impl Auditor {
     /// Somebody could not sign in.
     pub(crate) fn failed_login(&self, tried: &TriedLogin<'_>, trace: Trace<'_>) {
         let Some(inner) = &self.0 else { return };
-        inner.log.refused(AuditNote {
+        inner.log.failed_login(AuditNote {
             at: inner.clock.now(),
             actor: tried.actor(),
             via: tried.via().to_owned(),
-            address: trace.address.map(str::to_owned),
+            address: trace.address.filter(|address| !address.is_empty()).map(str::to_owned),
             action: "login".to_owned(),
             target: String::new(),
             outcome: "refused".to_owned(),
@@ -178,9 +179,9 @@ impl Inner {
         }
     }
 
-    fn is_new_login(&self, caller: &Caller) -> bool {
+    fn is_new_login(&self, caller: &Caller, address: &str) -> bool {
         let who = caller.identity();
-        let key = self.hasher.hash_one((&who.subject, who.via));
+        let key = self.hasher.hash_one((&who.subject, who.via, address));
         let now = self.clock.elapsed();
         let mut logins = self.logins.lock();
         if logins.get(&key).is_some_and(|until| now < *until) {

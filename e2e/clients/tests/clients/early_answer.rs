@@ -52,7 +52,7 @@ fn crowd(registry: &Registry) -> Vec<TcpStream> {
         crowd.push(stream);
         // One that waits is not answered, so only the newest of a full house can be.
         let newest = crowd.last_mut().unwrap();
-        newest.set_read_timeout(Some(std::time::Duration::from_millis(20))).unwrap();
+        newest.set_read_timeout(Some(std::time::Duration::from_millis(5))).unwrap();
         let mut told = [0; 12];
         if newest.read_exact(&mut told).is_ok() {
             assert_eq!(&told, b"HTTP/1.1 429");
@@ -65,17 +65,18 @@ fn crowd(registry: &Registry) -> Vec<TcpStream> {
 #[test]
 #[ignore = "needs real clients: cargo xtask test"]
 fn a_go_client_in_the_middle_of_a_body_learns_that_too_many_log_in() {
-    let folder = tempfile::tempdir().unwrap();
-    let accounts = folder.path().join("htpasswd");
-    // A hash of a cost that keeps each look at it busy for longer than the test takes.
-    let hash = "$2b$24$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
-    std::fs::write(&accounts, format!("ada:{hash}\n")).unwrap();
-    let auth = format!("auth:\n  htpasswd:\n    realm: r\n    path: {}\n", accounts.display());
+    // A directory that takes connections and says nothing keeps whoever asks it waiting for ten seconds.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let auth = format!(
+        "auth:\n  berth:\n    throttle: {{free: 1000000}}\n    sources:\n      - name: far\n        \
+         type: ldap\n        urls: ['ldap://{}']\n        user_base: dc=far\n",
+        silent.local_addr().unwrap()
+    );
     let mut registry = Settings::of(Program::Berth).with_section(&auth).start();
     let _crowd = crowd(&registry);
     let login = "-header=Authorization: Basic YWRhOnk=";
     let path = "/v2/early/blobs/uploads/";
-    let options = ["-times=40", "-method=POST", login];
+    let options = ["-times=20", "-method=POST", login];
     every_attempt_is_told("429 TOOMANYREQUESTS", &registry, path, &options);
     registry.kill();
 }

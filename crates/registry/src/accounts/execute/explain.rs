@@ -23,7 +23,10 @@ impl Accounts {
         let own = by.actor.caller().map(|caller| caller.identity());
         let is_own = own.is_some_and(|own| subject.as_ref().is_none_or(|it| *it == own.subject));
         if let (true, Some(own)) = (is_own, own) {
-            return Ok(explained(&self.policy.book(), own, &repository, action));
+            let book = self.policy.book();
+            // Who decides here knows the settings; others learn only what serves them.
+            let sees_all = by.is_admin() || book.judge(own, &repository, Action::Admin).allowed;
+            return Ok(explained(&book, own, &repository, action, sees_all));
         }
         by.needs_admin("ask what others may do")?;
         let subject = subject.unwrap_or(Subject::Anonymous);
@@ -42,7 +45,7 @@ impl Accounts {
             Subject::Anonymous => Ok(nobody()),
         };
         match who {
-            Ok(who) => Ok(explained(&self.policy.book(), &who, &repository, action)),
+            Ok(who) => Ok(explained(&self.policy.book(), &who, &repository, action, true)),
             Err(because) => {
                 Ok(Answer::Decision { allowed: false, because, considered: Vec::new() })
             }
@@ -91,21 +94,28 @@ fn nobody() -> Identity {
     Identity { subject: Subject::Anonymous, via: Via::Nothing, ..some_user(Vec::new()) }
 }
 
-fn explained(book: &Book, who: &Identity, repository: &RepositoryName, action: Action) -> Answer {
+/// `sees_all`: whether a visibility is told that gives nothing to `who`.
+fn explained(
+    book: &Book,
+    who: &Identity,
+    repository: &RepositoryName,
+    action: Action,
+    sees_all: bool,
+) -> Answer {
     let verdict = book.judge(who, repository, action);
     let opinions = book.opinions(who, repository).map(|it| considered(&it, action));
-    let visible = book.visibility(repository).map(|(pattern, visibility)| {
+    let visible = book.visibility(repository).and_then(|(pattern, visibility)| {
         let shows = match visibility {
             Visibility::Public => true,
             Visibility::Internal => matches!(who.subject, Subject::User(_)),
             Visibility::Private => false,
         };
         let allows = if shows { Actions::PULL } else { Actions::NONE };
-        ConsideredView {
+        (shows || sees_all).then(|| ConsideredView {
             what: format!("{} is {visibility}", pattern.as_str()),
             allows: allows.iter().collect(),
             gives: allows.contains(action),
-        }
+        })
     });
     Answer::Decision {
         allowed: verdict.allowed,

@@ -206,6 +206,12 @@ pub(super) fn refused(error: WriteError) -> CommandError {
                 way_out: "would be one of more than 100,000; grant to teams and on patterns"
                     .to_owned(),
             },
+            AccessRefusal::Rule(rules::TOO_MANY_VISIBILITIES) => CommandError::Invalid {
+                field: "visibility".to_owned(),
+                value: "this one".to_owned(),
+                way_out: "would be one of more than 100,000; use patterns such as team/**"
+                    .to_owned(),
+            },
             AccessRefusal::Rule(_) => CommandError::LastAdmin,
         },
         WriteError::Refused(other) => CommandError::Store { message: format!("{other:?}") },

@@ -2,9 +2,19 @@
 
 use crate::accounts::command::Command;
 
+/// Longest target, in bytes: nobody writes as much as they like into the log
+/// with commands that are refused.
+const MAX_TARGET: usize = 255;
+
 /// The action and the target of a command, as `noun.verb` and as a subject,
-/// pattern or number.
+/// pattern or number, cut after 255 bytes.
 pub(super) fn of(command: &Command) -> (&'static str, String) {
+    let (action, mut target) = whole(command);
+    target.truncate(target.floor_char_boundary(MAX_TARGET));
+    (action, target)
+}
+
+fn whole(command: &Command) -> (&'static str, String) {
     let user = |name: &String| format!("user:{name}");
     let team = |name: &String| format!("team:{name}");
     let robot = |name: &String| format!("robot:{name}");

@@ -17,6 +17,8 @@ use crate::accounts::{Accounts, Moment};
 
 /// Most grants that are made together with a robot.
 const MAX_GRANTS: usize = 100;
+/// Robots that are read at once.
+const PAGE: usize = 1_000;
 
 fn target(name: &str) -> String {
     format!("robot:{name}")
@@ -135,11 +137,23 @@ impl Accounts {
             by.needs_admin("list robots")?;
         }
         let limit = valid::page(page)?;
-        let robots = self.store.accounts(AccountKind::Robot, page.after.as_deref(), limit).await?;
-        let next = show::next(&robots, limit, |robot| robot.name.clone());
         let is_shown = |robot: &AccountRecord| needs_namespace(by, &robot.name).is_ok();
-        let accounts = robots.into_iter().filter(is_shown).map(show::account).collect();
-        Ok(Answer::Accounts { accounts, next })
+        // A page that ends early, or `next` with a name that is not shown,
+        // would tell of robots of others: only what is shown counts.
+        let size = if by.is_admin() { limit } else { PAGE };
+        let (mut shown, mut after) = (Vec::new(), page.after.clone());
+        loop {
+            let read = self.store.accounts(AccountKind::Robot, after.as_deref(), size).await?;
+            let is_last = read.len() < size;
+            after = read.last().map(|robot| robot.name.clone());
+            shown.extend(read.into_iter().filter(is_shown));
+            if is_last || shown.len() >= limit {
+                break;
+            }
+        }
+        shown.truncate(limit);
+        let next = show::next(&shown, limit, |robot| robot.name.clone());
+        Ok(Answer::Accounts { accounts: shown.into_iter().map(show::account).collect(), next })
     }
 
     /// Whether the robot and all that it was granted are theirs to decide about.

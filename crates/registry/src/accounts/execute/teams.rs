@@ -9,6 +9,9 @@ use crate::access::Subject;
 use crate::accounts::Accounts;
 use crate::accounts::command::{Answer, PageRequest};
 
+/// Teams that are read at once.
+const PAGE: usize = 1_000;
+
 impl Accounts {
     pub(super) async fn team_add(&self, by: &By<'_>, name: &str) -> Result<Answer, CommandError> {
         by.needs_admin("make teams")?;
@@ -58,18 +61,29 @@ impl Accounts {
             by.needs_admin("list teams")?;
         }
         let limit = valid::page(page)?;
-        let teams = self.store.teams(page.after.as_deref(), limit).await?;
-        let next = show::next(&teams, limit, |team| team.name.clone());
         let is_shown = |team: &TeamRecord| {
             by.is_admin() || own.is_some_and(|own| team.members.iter().any(|name| name == own))
         };
-        let teams = teams.into_iter().filter(is_shown).map(show::team).collect();
-        Ok(Answer::Teams { teams, next })
+        // A page that ends early, or `next` with a name that is not shown,
+        // would tell of teams of others: only what is shown counts.
+        let size = if by.is_admin() { limit } else { PAGE };
+        let (mut shown, mut after) = (Vec::new(), page.after.clone());
+        loop {
+            let read = self.store.teams(after.as_deref(), size).await?;
+            let is_last = read.len() < size;
+            after = read.last().map(|team| team.name.clone());
+            shown.extend(read.into_iter().filter(is_shown));
+            if is_last || shown.len() >= limit {
+                break;
+            }
+        }
+        shown.truncate(limit);
+        let next = show::next(&shown, limit, |team| team.name.clone());
+        Ok(Answer::Teams { teams: shown.into_iter().map(show::team).collect(), next })
     }
 
     /// Every team, page by page.
     pub(super) async fn all_teams(&self) -> Result<Vec<TeamRecord>, StoreError> {
-        const PAGE: usize = 1_000;
         let mut all: Vec<TeamRecord> = Vec::new();
         loop {
             let after = all.last().map(|team| team.name.clone());

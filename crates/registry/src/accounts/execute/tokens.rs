@@ -3,14 +3,16 @@
 use serde_json::json;
 use store::{
     AccessChange, AccountKind, AccountRecord, CredentialId, CredentialKind, NewCredential,
+    Timestamp,
 };
 
 use super::actor::By;
 use super::{CommandError, show, valid};
-use crate::access::TokenScope;
+use crate::access::{TokenScope, Via};
 use crate::accounts::command::Answer;
 use crate::accounts::made_secret::{self, Made};
-use crate::accounts::{Accounts, Moment};
+use crate::accounts::sign_in::earlier;
+use crate::accounts::{Accounts, Moment, live};
 
 /// Personal tokens of one user.
 const MAX_TOKENS: usize = 500;
@@ -40,6 +42,7 @@ impl Accounts {
             return Err(valid::invalid("scopes", &new.scopes.len().to_string(), rule));
         }
         let expires = valid::ends(self.clock.now(), new.expires_in_seconds)?;
+        let expires = earlier(expires, self.parent_ends(by).await?);
         let known = self.store.credentials(user.id).await?;
         let personal = known.iter().filter(|it| it.kind == CredentialKind::Personal).count();
         if personal >= MAX_TOKENS {
@@ -86,6 +89,22 @@ impl Accounts {
         let step = AccessChange::RemoveCredential { account, id: CredentialId(id) };
         self.do_one(by, vec![step], "token.revoke", &format!("token:{id}"), None).await?;
         Ok(Answer::Done)
+    }
+
+    /// When the personal token ends that the command came with: what is made with
+    /// it must not outlive it. Which of their whole tokens somebody showed is not
+    /// known here, so the first end among those holds.
+    async fn parent_ends(&self, by: &By<'_>) -> Result<Option<Timestamp>, CommandError> {
+        let own = by.own().filter(|own| own.via == Via::PersonalToken);
+        let Some(account) = own.and_then(|own| own.account) else { return Ok(None) };
+        let now = self.clock.now();
+        let known = self.store.credentials(account).await?;
+        let whole = known.iter().filter(|it| {
+            it.kind == CredentialKind::Personal
+                && it.scopes.is_empty()
+                && live::has_not_ended(it.expires, now)
+        });
+        Ok(whole.filter_map(|it| it.expires).min())
     }
 
     /// Whose tokens it is about: their own, or for administrators anybody's.

@@ -150,9 +150,7 @@ impl Accounts {
         old: Option<Secret>,
     ) -> Result<(), CommandError> {
         let attempt = Attempt::password(&user.name, by.actor.address());
-        if let Some(retry_after_seconds) = self.throttle.wait(&attempt) {
-            return Err(CommandError::Throttled { retry_after_seconds });
-        }
+        let _turn = self.throttle.turn(&attempt).await?;
         let stored = user.secret.as_ref().map(|hash| hash.0.clone());
         let is_right = match &old {
             Some(old) => self.is_password(stored, old.reveal()).await?,

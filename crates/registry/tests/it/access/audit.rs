@@ -85,6 +85,81 @@ async fn refusals_of_a_minute_become_one_line_with_their_count() {
     assert_eq!(lines(&house, of("manifest.push")).await.len(), 2);
 }
 
+fn failed_login(house: &House, name: &str, address: &str) -> AuditNote {
+    AuditNote {
+        actor: format!("claimed:{name:?}"),
+        address: Some(address.into()),
+        target: String::new(),
+        ..note(house, "login")
+    }
+}
+
+#[tokio::test]
+async fn failed_logins_of_an_address_are_one_line_whatever_names_they_claim() {
+    let house = House::new().await;
+    for number in 0..30_000 {
+        let name = format!("n{number}");
+        // One client has all of such a network.
+        let address = format!("2001:db8::{:x}", number % 7);
+        house.audit.failed_login(failed_login(&house, &name, &address));
+    }
+    for _ in 0..3 {
+        house.audit.failed_login(failed_login(&house, "ann", "192.0.2.9"));
+    }
+    house.audit.note(AuditNote { outcome: "ok".into(), ..note(&house, "manifest.push") });
+    assert_eq!(house.audit.dropped(), 0);
+    house.audit.flush_all().await.unwrap();
+    let mut all = lines(&house, of("login")).await;
+    all.sort_by_key(|line| line.count);
+    let [single, several] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!((single.actor.as_str(), single.count), ("claimed:\"ann\"", 3));
+    assert_eq!(single.address.as_deref(), Some("192.0.2.9"));
+    assert_eq!((several.actor.as_str(), several.count), ("many", 30_000));
+    let text = serde_json::to_string(several).unwrap();
+    assert!(text.contains("n4") && !text.contains("n5"), "{text}");
+    assert_eq!(lines(&house, of("manifest.push")).await.len(), 1, "nothing was pushed out");
+}
+
+#[tokio::test]
+async fn what_is_beyond_the_bounds_becomes_one_line_a_minute() {
+    let house = House::new().await;
+    for number in 0..20_000 {
+        let address = format!("10.0.{}.{}", number / 256, number % 256);
+        house.audit.failed_login(failed_login(&house, "x", &address));
+        let actor = format!("user:u{number}");
+        house.audit.refused(AuditNote { actor, ..note(&house, "manifest.pull") });
+    }
+    assert_eq!(house.audit.dropped(), 0);
+    house.clock.advance(Duration::from_secs(60));
+    house.audit.flush().await.unwrap();
+    for (action, kept) in [("login", 100), ("manifest.pull", 500)] {
+        let mut all = lines(&house, of(action)).await;
+        all.sort_by_key(|line| line.count);
+        let rest = all.pop().unwrap();
+        assert_eq!((all.len(), rest.count), (kept, 20_000 - kept as u64), "{action}");
+        assert_eq!((rest.address, rest.outcome.as_str()), (None, "refused"));
+    }
+    // The minute is over, and so are its bounds.
+    house.audit.failed_login(failed_login(&house, "y", "192.0.2.9"));
+    house.audit.flush_all().await.unwrap();
+    let last = AuditQuery { actor: Some("claimed:\"y\"".into()), ..of("login") };
+    assert_eq!(lines(&house, last).await.len(), 1);
+}
+
+#[tokio::test]
+async fn refusals_leave_room_in_the_queue_while_the_store_is_slow() {
+    let house = House::new().await;
+    for _ in 0..10_000 {
+        house.audit.note(note(&house, "manifest.pull"));
+    }
+    house.audit.failed_login(failed_login(&house, "ann", "192.0.2.9"));
+    house.clock.advance(Duration::from_secs(60));
+    house.audit.flush().await.unwrap();
+    assert!(lines(&house, of("login")).await.is_empty(), "it waits until there is room");
+    house.audit.flush().await.unwrap();
+    assert_eq!((lines(&house, of("login")).await.len(), house.audit.dropped()), (1, 0));
+}
+
 #[tokio::test]
 async fn a_refused_command_of_a_known_subject_is_written() {
     let house = House::new().await;
@@ -97,6 +172,18 @@ async fn a_refused_command_of_a_known_subject_is_written() {
     let refused = lines(&house, refused).await;
     assert_eq!(refused.len(), 1);
     assert_eq!((refused[0].actor.as_str(), refused[0].count), ("user:eve", 3));
+}
+
+#[tokio::test]
+async fn a_refused_command_writes_no_more_than_a_name() {
+    let house = House::new().await;
+    house.user("eve").await;
+    let name = format!("{}é{}", "x".repeat(249), "y".repeat(1 << 20));
+    house.by("eve", user_add(&name, true)).await.unwrap_err();
+    house.audit.flush_all().await.unwrap();
+    let refused = AuditQuery { outcome: Some("refused".into()), ..AuditQuery::default() };
+    let refused = lines(&house, refused).await;
+    assert_eq!(refused[0].target, format!("user:{}", "x".repeat(249)));
 }
 
 #[tokio::test]

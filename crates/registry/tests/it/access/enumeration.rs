@@ -1,6 +1,7 @@
 //! Nobody finds out by asking who is there.
 
-use registry::accounts::{Command, CommandError};
+use registry::accounts::command::PageRequest;
+use registry::accounts::{Answer, Command, CommandError};
 
 use super::house::{House, PASSWORD, disable};
 
@@ -84,5 +85,111 @@ async fn what_a_user_may_not_do_is_refused_alike_whether_it_is_there_or_not() {
         let real = house.by("eve", real).await.unwrap_err();
         assert!(matches!(real, CommandError::Forbidden { .. }), "{real:?}");
         assert_eq!(real, house.by("eve", absent).await.unwrap_err());
+    }
+}
+
+/// All pages of one entry, as `user` reads them, and what the answers said beside the names.
+async fn pages(
+    house: &House,
+    user: &str,
+    list: impl Fn(PageRequest) -> Command,
+) -> (Vec<String>, Vec<String>) {
+    let (mut names, mut nexts) = (Vec::new(), Vec::new());
+    let mut after = None;
+    loop {
+        let page = PageRequest { after, limit: Some(1) };
+        let next = match house.by(user, list(page)).await.unwrap() {
+            Answer::Teams { teams, next } => {
+                names.extend(teams.into_iter().map(|team| team.name));
+                next
+            }
+            Answer::Accounts { accounts, next } => {
+                names.extend(accounts.iter().map(|it| it.subject.to_string()));
+                next
+            }
+            Answer::Grants { grants, next } => {
+                names.extend(grants.into_iter().map(|it| it.pattern));
+                next
+            }
+            Answer::Visibilities { visibilities, next } => {
+                names.extend(visibilities.into_iter().map(|it| it.pattern));
+                next
+            }
+            other => panic!("{other:?}"),
+        };
+        let Some(next) = next else { return (names, nexts) };
+        nexts.push(next.clone());
+        after = Some(next);
+    }
+}
+
+#[tokio::test]
+async fn pages_tell_nothing_of_what_they_do_not_show() {
+    let house = House::new().await;
+    house.admin("root").await;
+    house.user("ann").await;
+    house.user("eve").await;
+    house.grant("user:ann", "owner", "mine/**").await;
+    for name in ["a-secret", "b-ours", "c-secret", "d-ours", "e-secret"] {
+        house.operator(Command::TeamAdd { name: name.into() }).await;
+        house.grant(&format!("team:{name}"), "pull", "elsewhere").await;
+    }
+    for team in ["b-ours", "d-ours"] {
+        let (team, user) = (team.to_owned(), "ann".to_owned());
+        house.operator(Command::TeamMemberAdd { team, user }).await;
+    }
+    for name in ["a-secret+ci", "mine/a+ci", "mine/b+ci", "z-secret+ci"] {
+        house.robot(name).await;
+    }
+    for pattern in ["a-secret", "mine/a", "z-secret"] {
+        house.visibility(pattern, "private").await;
+    }
+    let teams = |page| Command::TeamList { page };
+    let robots = |page| Command::RobotList { page };
+    let grants = |page| Command::Grants { subject: None, pattern: None, page };
+    let visibilities = |page| Command::Visibilities { page };
+
+    let (names, nexts) = pages(&house, "ann", teams).await;
+    assert_eq!(names, ["b-ours", "d-ours"]);
+    assert_eq!(nexts, names);
+    let (names, nexts) = pages(&house, "ann", robots).await;
+    assert_eq!(names, ["robot:mine/a+ci", "robot:mine/b+ci"]);
+    assert_eq!(nexts, ["mine/a+ci", "mine/b+ci"]);
+    for answer in [
+        pages(&house, "ann", grants).await,
+        pages(&house, "ann", visibilities).await,
+        pages(&house, "eve", teams).await,
+        pages(&house, "eve", robots).await,
+        pages(&house, "eve", grants).await,
+        pages(&house, "eve", visibilities).await,
+    ] {
+        let said = format!("{answer:?}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+    assert_eq!(pages(&house, "eve", teams).await, (vec![], vec![]));
+    assert_eq!(pages(&house, "root", teams).await.0.len(), 5);
+    assert_eq!(pages(&house, "root", robots).await.0.len(), 4);
+}
+
+#[tokio::test]
+async fn a_visibility_that_gives_nothing_is_told_to_those_who_decide_there() {
+    let house = House::new().await;
+    house.admin("root").await;
+    house.user("ann").await;
+    house.user("eve").await;
+    house.grant("user:ann", "owner", "team/**").await;
+    house.visibility("team/secret-plan", "private").await;
+    house.visibility("team/open", "internal").await;
+    let told = async |user: &str, repository: &str| {
+        let (action, repository) = (registry::access::Action::Pull, repository.to_owned());
+        let question = Command::CanI { subject: None, action, repository };
+        let Answer::Decision { considered, .. } = house.by(user, question).await.unwrap() else {
+            panic!("no decision")
+        };
+        considered.iter().any(|it| it.what.contains(" is "))
+    };
+    for (user, secret) in [("eve", false), ("ann", true), ("root", true)] {
+        assert_eq!(told(user, "team/secret-plan").await, secret, "{user}");
+        assert!(told(user, "team/open").await, "{user}");
     }
 }

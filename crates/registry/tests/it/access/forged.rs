@@ -105,7 +105,7 @@ async fn a_token_with_a_pattern_in_the_place_of_a_repository_is_good_for_nothing
     let keys = house.keys().await;
     let mut claims = good(&house).await;
     claims.access = ["**", "*", "team/*", ""]
-        .map(|name| identity::token::Access::repository(name, &["*"]))
+        .map(|name| identity::token::Access::repository(name, &["pull"]))
         .to_vec();
     let caller = house.accounts.bearer(&keys.sign(&claims).unwrap()).await.unwrap();
     for repository in ["team/app", "app"] {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use identity::Secret;
 use registry::access::{Action, AuthenticationError, Limits, ResourceScope};
-use registry::accounts::{Command, Proven, TokenRequest};
+use registry::accounts::{Answer, Command, Proven, TokenRequest};
 use serde_json::Value;
+use store::Clock as _;
 
 use super::house::{House, PASSWORD, asking};
 
@@ -181,6 +182,54 @@ async fn thousands_of_scopes_give_a_token_that_fits_into_a_header() {
     let issued = house.accounts.issue(&ann, request).await.unwrap();
     assert!(issued.token.len() < 16 << 10, "{}", issued.token.len());
     assert!(house.accounts.bearer(&issued.token).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_token_got_with_one_that_moves_no_tags_moves_none() {
+    let house = house().await;
+    house.grant("user:ann", "owner", "mine/**").await;
+    let (narrow, _) = house.token("ann", &["push:mine/**"]).await;
+    let (wide, _) = house.token("ann", &["overwrite:mine/**"]).await;
+    for (secret, moves) in [(narrow.as_str(), false), (wide.as_str(), true), (PASSWORD, true)] {
+        let proven = house.sign_in("ann", secret).await.unwrap();
+        assert_eq!(house.may(&proven, Action::Overwrite, "mine/app"), moves, "itself");
+        for words in ["pull,push", "*", "push,overwrite"] {
+            let request = asking(&format!("repository:mine/app:{words}"));
+            let issued = house.accounts.issue(&proven, request).await.unwrap();
+            assert!(!issued.scope.contains("overwrite"), "{}", issued.scope);
+            let bearer = house.accounts.bearer(&issued.token).await.unwrap();
+            assert!(house.may(&bearer, Action::Push, "mine/app"), "{words}");
+            assert_eq!(house.may(&bearer, Action::Overwrite, "mine/app"), moves, "{words}");
+        }
+        let pull = house.issue(&proven, "repository:mine/app:pull,overwrite").await;
+        let bearer = house.accounts.bearer(&pull).await.unwrap();
+        assert!(!house.may(&bearer, Action::Overwrite, "mine/app"), "nobody asked to push");
+    }
+}
+
+#[tokio::test]
+async fn a_personal_token_made_with_another_ends_no_later() {
+    let house = house().await;
+    let new = |expires_in_seconds| Command::TokenCreate {
+        user: None,
+        label: "more".into(),
+        scopes: Vec::new(),
+        expires_in_seconds,
+    };
+    let end = |answer: Answer| match answer {
+        Answer::Made { expires, .. } => expires.map(|at| at.0),
+        other => panic!("{other:?}"),
+    };
+    let day = house.clock.now().after(Duration::from_secs(86_400));
+    let parent = super::house::secret(house.by("ann", new(Some(86_400))).await.unwrap());
+    // One with scopes makes no tokens, so its end is of no account.
+    house.token("ann", &["pull:team/**"]).await;
+    for asked in [None, Some(86_401), Some(10 * 86_400), Some(60)] {
+        let caller = house.sign_in("AWS", &parent).await.unwrap().into_caller();
+        let made = end(house.by_caller(caller, new(asked)).await.unwrap()).unwrap();
+        assert!(made <= day && (asked != Some(60) || made < day), "{asked:?}: {made:?}");
+    }
+    assert_eq!(end(house.by("ann", new(None)).await.unwrap()), None, "made with the password");
 }
 
 #[tokio::test]

@@ -43,7 +43,9 @@ async fn a_disabled_user() {
     takes_away(&house, &replica, &token, disable("ann")).await;
     assert!(house.sign_in("ann", super::house::PASSWORD).await.is_err());
     house.operator(Command::UserEnable { name: "ann".into() }).await;
-    assert!(works(&house.accounts, &token).await, "and back: the token is in force again");
+    assert!(!works(&house.accounts, &token).await, "and back: the token stays void");
+    let new = house.issue(&house.signed_in("ann").await, SCOPE).await;
+    assert!(works(&house.accounts, &new).await);
 }
 
 #[tokio::test]

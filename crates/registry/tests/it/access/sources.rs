@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use registry::access::AuthenticationError;
 use registry::accounts::{Answer, Command, TokenRequest};
 use testkit::FakeClock;
 
@@ -113,4 +114,78 @@ async fn a_name_that_the_provider_gave_to_somebody_else_does_not_open_the_old_ac
     house.accounts.external("oidc", named("id-1")).await.unwrap();
     assert!(house.accounts.external("oidc", named("id-2")).await.is_err());
     assert!(house.accounts.external("oidc", named("id-1")).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_account_that_was_made_ahead_is_of_the_first_who_signs_in_and_of_nobody_after_them() {
+    let house = house(&[]).await;
+    let file = serde_json::from_value(serde_json::json!({
+        "users": [{ "name": "ann", "source": "oidc", "admin": true }],
+    }));
+    let (dry_run, prune) = (false, false);
+    house.operator(Command::Apply { file: file.unwrap(), dry_run, prune }).await;
+    let named = |id: &str, groups: &[&str]| {
+        let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        identity::Identity::checked(id, "ann", None, groups).unwrap()
+    };
+    let first = house.accounts.external("oidc", named("id-1", &[])).await.unwrap();
+    assert!(first.identity().is_admin);
+    for groups in [&[][..], &["devs"]] {
+        assert!(house.accounts.external("oidc", named("id-2", groups)).await.is_err());
+    }
+    assert!(house.accounts.external("oidc", named("id-1", &["devs"])).await.is_ok());
+    assert!(house.replica().await.external("oidc", named("id-2", &[])).await.is_err());
+}
+
+#[tokio::test]
+async fn of_two_who_come_at_once_for_an_account_that_was_made_ahead_one_gets_it() {
+    let house = house(&[]).await;
+    let file = serde_json::from_value(serde_json::json!({
+        "users": [{ "name": "ann", "source": "oidc" }],
+    }));
+    let (dry_run, prune) = (false, false);
+    house.operator(Command::Apply { file: file.unwrap(), dry_run, prune }).await;
+    let named = |id: &str| identity::Identity::checked(id, "ann", None, vec![]).unwrap();
+    let replica = house.replica().await;
+    let (one, other) = tokio::join!(
+        house.accounts.external("oidc", named("id-1")),
+        replica.external("oidc", named("id-2")),
+    );
+    assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+}
+
+/// The file of a source is gone: it can say neither yes nor no.
+fn take_away(house: &House, source: &str) {
+    std::fs::remove_file(house.directory.path().join(source)).unwrap();
+    // Long enough to be looked at again, and for right passwords to be forgotten.
+    house.clock.advance(std::time::Duration::from_secs(120));
+}
+
+#[tokio::test]
+async fn only_its_own_source_is_shown_the_password_of_an_account() {
+    let house = house(&[("file", &["ann"]), ("other", &["bob"])]).await;
+    house.signed_in("ann").await;
+    house.signed_in("bob").await;
+    take_away(&house, "file");
+    let wrong = house.sign_in("bob", "wrong password").await.unwrap_err();
+    assert!(matches!(wrong, AuthenticationError::Invalid), "nobody asked the first: {wrong:?}");
+    let down = house.sign_in("ann", PASSWORD).await.unwrap_err();
+    assert!(matches!(down, AuthenticationError::Unavailable(_)), "nor the second: {down:?}");
+}
+
+#[tokio::test]
+async fn wrong_passwords_count_while_another_source_is_down() {
+    let house = house(&[("file", &["ann"]), ("other", &["bob"])]).await;
+    house.signed_in("bob").await;
+    take_away(&house, "file");
+    // bob is known to be of the other one, nobody knows what carl would be of.
+    for user in ["bob", "carl"] {
+        house.clock.advance(std::time::Duration::from_secs(3600));
+        for _ in 0..5 {
+            let error = house.accounts.sign_in(user, "wrong password", None).await.unwrap_err();
+            assert!(!matches!(error, AuthenticationError::Throttled { .. }), "{user}");
+        }
+        let error = house.accounts.sign_in(user, "wrong password", None).await.unwrap_err();
+        assert!(matches!(error, AuthenticationError::Throttled { .. }), "{user}: {error:?}");
+    }
 }

@@ -10,12 +10,13 @@ mod page;
 
 use std::sync::Arc;
 
-use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
-use http::{HeaderMap, StatusCode};
+use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use identity::Identity;
 use identity::openid::{Callback, OpenIdError, Pending, SignIn};
 use registry::access::AuthenticationError;
 use registry::accounts::{Actor, Answer as Outcome, Command, CommandError};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::answer::Answer;
 use crate::api::NO_STORE;
@@ -24,6 +25,11 @@ use crate::http::query::Query;
 use crate::ops::{Auditor, Trace};
 use page::{Made, problem};
 
+/// Sign-ins that end at one time. Each has a thread for as long as the provider
+/// takes, and the same threads verify passwords and read files.
+static PLACES: Semaphore = Semaphore::const_new(8);
+/// When a browser that found no place may come again, in seconds.
+const COME_AGAIN: HeaderValue = HeaderValue::from_static("5");
 /// How long the token is good for.
 const TOKEN_DAYS: u64 = 30;
 
@@ -65,7 +71,9 @@ pub(crate) async fn login(call: &BrowserCall<'_>) -> Answer {
 
 /// `GET …/callback`: back from the provider.
 pub(crate) async fn callback(call: &BrowserCall<'_>) -> Answer {
-    let answer = match finished(call).await {
+    // The cookie stays, so that the same request can be sent again.
+    let Ok(place) = PLACES.try_acquire() else { return later().set(RETRY_AFTER, COME_AGAIN) };
+    let answer = match finished(call, place).await {
         Ok(made) => page::token(&made),
         Err(answer) => answer,
     };
@@ -78,7 +86,7 @@ pub(crate) async fn callback(call: &BrowserCall<'_>) -> Answer {
     }
 }
 
-async fn finished(call: &BrowserCall<'_>) -> Result<Made, Answer> {
+async fn finished(call: &BrowserCall<'_>, place: SemaphorePermit<'static>) -> Result<Made, Answer> {
     if let Some(error) = call.query.first("error") {
         tracing::info!(provider = call.provider, error = oci::quoted(error), "sign-in refused");
         return Err(problem(StatusCode::FORBIDDEN, "The provider did not sign you in."));
@@ -89,7 +97,7 @@ async fn finished(call: &BrowserCall<'_>) -> Result<Made, Answer> {
     let text = |name| call.query.first(name).unwrap_or("");
     let (code, state, issuer) = (text("code"), text("state"), call.query.first("iss"));
     let callback = Callback { code, state, issuer };
-    let found = finish(call.sign_in, &callback, pending).await;
+    let found = finish(call.sign_in, &callback, pending, place).await;
     let identity = found.map_err(|error| failed(call, &error))?;
     let signed = call.berth.accounts.external(call.provider, identity).await;
     let proven = signed.map_err(|error| refused(&error))?;
@@ -121,16 +129,19 @@ async fn finished(call: &BrowserCall<'_>) -> Result<Made, Answer> {
     }
 }
 
-/// [`SignIn::finish`] stays on one thread, which requests do not.
+/// [`SignIn::finish`] stays on one thread, which requests do not. The thread
+/// keeps its place also when the browser does not wait for it.
 async fn finish(
     sign_in: &Arc<SignIn>,
     callback: &Callback<'_>,
     pending: Pending,
+    place: SemaphorePermit<'static>,
 ) -> Result<Identity, OpenIdError> {
     let (sign_in, runtime) = (sign_in.clone(), tokio::runtime::Handle::current());
     let (code, state) = (callback.code.to_owned(), callback.state.to_owned());
     let issuer = callback.issuer.map(str::to_owned);
     let finished = tokio::task::spawn_blocking(move || {
+        let _place = place;
         let callback = Callback { code: &code, state: &state, issuer: issuer.as_deref() };
         runtime.block_on(sign_in.finish(&callback, &pending))
     });

@@ -45,6 +45,37 @@ async fn logins_are_written_down_and_passwords_with_each_request_once() {
 }
 
 #[tokio::test]
+async fn the_same_password_from_another_address_is_another_login() {
+    let world = World::with(|_, options| {
+        options.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    for address in ["192.0.2.1", "192.0.2.2", "192.0.2.1"] {
+        world.user("ann").with("X-Forwarded-For", address).get("/v2/").await.expect(200);
+    }
+    let lines = world.audit().await;
+    let addresses: Vec<_> =
+        find(&lines, "login", "ok").iter().map(|line| line["address"].clone()).collect();
+    assert_eq!(addresses, ["192.0.2.1", "192.0.2.2"]);
+}
+
+#[tokio::test]
+async fn failed_logins_under_many_names_are_one_line() {
+    let world = World::with(|auth, _| auth.settings.throttle.free = u32::MAX).await;
+    for name in ["a", "b", "a", "c"] {
+        let wrong = world.anybody().with("Authorization", basic(name, "wrong"));
+        wrong.get("/v2/").await.expect(401);
+    }
+    let lines = world.audit().await;
+    let failed = find(&lines, "login", "refused");
+    let [line] = failed.as_slice() else { panic!("{failed:?}") };
+    assert_eq!((&line["actor"], &line["count"]), (&"many".into(), &4.into()));
+    assert_eq!(line["address"], "127.0.0.1");
+    let who = ["claimed:\"a\"", "claimed:\"b\"", "claimed:\"c\""];
+    assert_eq!(line["detail"]["who"], serde_json::json!(who));
+}
+
+#[tokio::test]
 async fn failed_logins_are_written_down_with_the_name_that_was_claimed() {
     let world = World::new().await;
     let wrong = world.anybody().with("Authorization", basic("ann", "wrong"));

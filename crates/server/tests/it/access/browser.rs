@@ -8,12 +8,17 @@ use identity::openid::{Issuer, IssuerSettings, SignIn, SignInSettings};
 use store::{OsRandom, SystemClock};
 use testkit::{Answer, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, Semaphore};
+use tokio::task::JoinSet;
 
 use super::world::World;
 
-/// A provider that says where it is and refuses every code.
-async fn provider() -> String {
+/// There are few places for all callbacks of one process.
+static PLACES: Mutex<()> = Mutex::const_new(());
+
+/// A provider that says where it is and refuses every code, when `gate` is open.
+async fn provider(gate: Arc<Semaphore>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
     let document = serde_json::json!({
@@ -23,27 +28,37 @@ async fn provider() -> String {
         "jwks_uri": format!("{issuer}/keys"),
     })
     .to_string();
+    let serve = move |mut stream: TcpStream, document: String, gate: Arc<Semaphore>| async move {
+        let mut head = vec![0; 16 << 10];
+        let read = stream.read(&mut head).await.unwrap_or(0);
+        let (status, body) = match head[..read].starts_with(b"GET /.well-known/") {
+            true => ("200 OK", document.as_str()),
+            false => {
+                let _ = gate.acquire().await;
+                ("400 Bad Request", r#"{"error":"invalid_grant"}"#)
+            }
+        };
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+             Connection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let _ = stream.write_all(answer.as_bytes()).await;
+    };
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut head = vec![0; 16 << 10];
-            let read = stream.read(&mut head).await.unwrap_or(0);
-            let (status, body) = match head[..read].starts_with(b"GET /.well-known/") {
-                true => ("200 OK", document.as_str()),
-                false => ("400 Bad Request", r#"{"error":"invalid_grant"}"#),
-            };
-            let answer = format!(
-                "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-                 Connection: close\r\n\r\n{body}",
-                body.len()
-            );
-            let _ = stream.write_all(answer.as_bytes()).await;
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve(stream, document.clone(), gate.clone()));
         }
     });
     issuer
 }
 
 async fn world() -> World {
-    let issuer = provider().await;
+    world_behind(Arc::new(Semaphore::new(1))).await
+}
+
+async fn world_behind(gate: Arc<Semaphore>) -> World {
+    let issuer = provider(gate).await;
     let mut settings = IssuerSettings { issuer, ..IssuerSettings::default() };
     settings.reach.private = true;
     settings.reach.plain_loopback = true;
@@ -96,6 +111,7 @@ async fn a_browser_is_sent_to_the_provider_with_a_sealed_cookie() {
 
 #[tokio::test]
 async fn c16_a_way_back_that_nobody_began_here_ends_on_a_harmless_page() {
+    let _alone = PLACES.lock().await;
     let world = world().await;
     let begun = world.anybody().get("/auth/oidc/work/login").await.expect(303);
     let cookie = begun.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
@@ -134,4 +150,31 @@ async fn c16_a_way_back_that_nobody_began_here_ends_on_a_harmless_page() {
     assert!(!String::from_utf8_lossy(&refused.body).contains("<b>"));
     // All is right but the code, which the provider does not know.
     is_a_harmless_page(&back(Some(cookie), right).await.expect(403));
+}
+
+#[tokio::test]
+async fn sign_ins_at_a_slow_provider_do_not_take_all_threads() {
+    let _alone = PLACES.lock().await;
+    let gate = Arc::new(Semaphore::new(0));
+    let world = world_behind(gate.clone()).await;
+    let mut all = JoinSet::new();
+    for _ in 0..9 {
+        let begun = world.anybody().get("/auth/oidc/work/login").await.expect(303);
+        let cookie = begun.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+        let location = begun.location();
+        let state = location.split("state=").nth(1).unwrap().split('&').next().unwrap();
+        let back = format!("/auth/oidc/work/callback?code=x&state={state}");
+        let request = Request::new("GET", back).with("Cookie", cookie);
+        let client = world.anybody();
+        all.spawn(async move { client.send(request).await });
+    }
+    // Eight wait for the provider, so only the ninth has an answer.
+    let ninth = all.join_next().await.unwrap().unwrap().expect(503);
+    is_a_harmless_page(&ninth);
+    assert_eq!(ninth.header("retry-after"), Some("5"));
+    assert_eq!(ninth.header("set-cookie"), None, "it can be sent again");
+    gate.add_permits(8);
+    while let Some(answer) = all.join_next().await {
+        answer.unwrap().expect(403);
+    }
 }

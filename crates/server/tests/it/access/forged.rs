@@ -3,7 +3,7 @@
 
 use testkit::{Request, TestRegistry, Wire};
 
-use super::world::World;
+use super::world::{World, basic};
 
 const BASIC: &str = "Basic realm=\"Berth\"";
 
@@ -71,6 +71,19 @@ async fn c25_a_declared_proxy_does_not_make_a_realm_of_what_it_was_sent() {
 }
 
 #[tokio::test]
+async fn c25_a_client_does_not_choose_its_address_behind_a_proxy_that_adds_to_the_list() {
+    let world = homeless(&["127.0.0.0/8"]).await;
+    let wrong = world.anybody().with("Authorization", basic("ann", "wrong"));
+    for list in ["203.0.113.9", "192.0.2.1, 203.0.113.9", "192.0.2.2, 203.0.113.9, 127.0.0.2"] {
+        wrong.clone().with("X-Forwarded-For", list).get("/v2/").await.expect(401);
+    }
+    let lines = world.audit().await;
+    let failed: Vec<_> = lines.iter().filter(|line| line["outcome"] == "refused").collect();
+    let [line] = failed.as_slice() else { panic!("{failed:?}") };
+    assert_eq!((&line["address"], &line["count"]), (&"203.0.113.9".into(), &3.into()));
+}
+
+#[tokio::test]
 async fn the_configured_address_beats_whatever_is_claimed() {
     let world = World::with(|auth, options| {
         auth.options.host = Some("https://reg.example".into());
@@ -102,4 +115,21 @@ fn an_operator_is_told_if_there_is_no_address_for_tokens() {
     assert!(server::missing_realm(&options, None).unwrap().contains("http.host"));
     options.host = Some("https://reg.example".into());
     assert_eq!(server::missing_realm(&options, None), None);
+}
+#[tokio::test]
+async fn who_looks_like_a_proxy_guesses_no_faster() {
+    let world = World::new().await;
+    for (name, value) in [("Via", "1.1 proxy"), ("X-Forwarded-For", "192.0.2.1")] {
+        let mut status = 401;
+        for number in 0..100 {
+            // Each time another name: only the address can tell.
+            let credentials = basic(&format!("user{number}"), "wrong password");
+            let client = world.anybody().with("Authorization", credentials).with(name, value);
+            status = client.get("/v2/").await.status;
+            if status != 401 {
+                break;
+            }
+        }
+        assert_eq!(status, 429, "{name}");
+    }
 }

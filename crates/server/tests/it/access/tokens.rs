@@ -227,7 +227,7 @@ async fn the_endpoint_has_its_bounds() {
         let answer = world.anybody().send(form("/auth/token", &pairs)).await.expect(400);
         assert_eq!(answer.json()["error"], error);
     }
-    // A thousand scopes are read, and answered with a token that fits into a header.
+    // Of a thousand scopes a hundred are read, and the token fits into a header.
     let scopes: Vec<_> = (0..1000).map(|i| format!("scope=repository:team/{i}:pull")).collect();
     let path = format!("/auth/token?{}", scopes.join("&"));
     let token = world.user("ann").get(path).await.expect(200).json();

@@ -90,6 +90,30 @@ async fn cve_2025_68944_a_narrow_token_is_narrow_on_every_way() {
     }
 }
 
+/// The same for moving tags, which the token protocol has no word for.
+#[tokio::test]
+async fn cve_2025_68944_a_token_that_moves_no_tags_moves_none_on_every_way() {
+    let world = World::new().await;
+    let (first, second) = (fixture::image(1, 100), fixture::image(2, 100));
+    first.pushed(&world.user("root"), "web/app", "v1").await;
+    let narrow = world.personal_token("root", &["push:web/**"]).await;
+    let direct = world.anybody().with("Authorization", basic("root", &narrow));
+    for words in ["pull,push", "*", "pull,push,overwrite"] {
+        let path = format!("/auth/token?scope=repository:web/app:{words}");
+        let got = direct.get(path).await.expect(200).json();
+        let through_a_token = world.bearer(got["token"].as_str().unwrap());
+        for client in [&direct, &through_a_token] {
+            let answers = second.push(client, "web/app", "v1").await;
+            assert_eq!(answers.last().unwrap().status, 403, "{words}");
+            assert_eq!(client.manifest("web/app", "v1").await.body, first.manifest.bytes);
+            second.manifest.push(client, "web/app", "v2").await.expect(201);
+            first.manifest.push(client, "web/app", "v1").await.expect(201);
+        }
+    }
+    let whole = world.with_token(Some("root"), "repository:web/app:pull,push").await;
+    second.pushed(&whole, "web/app", "v1").await;
+}
+
 #[tokio::test]
 async fn cve_2026_24059_no_get_writes() {
     let world = World::new().await;

@@ -32,6 +32,8 @@ fn crane_copies_lists_and_deletes_as_far_as_its_user_may() {
     assert_eq!(seen, "open/app\nteam/app\nteam/crane", "the list shows what may be read");
     house.grant("user:alice", "maintainer", "team/crane");
     ok(&mut crane(&["delete", &image("team/crane:2")]));
+    ok(&mut crane(&["auth", "logout", house.registry.host()]));
+    is_about_rights(&refused(&mut crane(&["ls", &image("team/app")])));
 }
 
 #[test]
@@ -70,7 +72,9 @@ fn helm_signs_in_pushes_pulls_and_signs_out() {
     ok(&mut push("team/charts"));
     is_about_rights(&refused(&mut push("other/charts")));
     let chart = place("team/charts/boat");
-    run(&["show", "chart", "--plain-http", &chart, "--version", "0.1.0"]);
+    std::fs::remove_file(home.path().join("boat-0.1.0.tgz")).unwrap();
+    run(&["pull", "--plain-http", &chart, "--version", "0.1.0"]);
+    assert!(home.path().join("boat-0.1.0.tgz").is_file());
     run(&["registry", "logout", house.registry.host()]);
     is_about_rights(&refused(&mut helm(&home, &["show", "chart", "--plain-http", &chart])));
 }

@@ -28,6 +28,8 @@ fn podman_does_what_its_user_may_and_reads_why_not() {
     ok(&mut login(PASSWORD));
     ok(&mut push(&own));
     is_about_rights(&refused(&mut push(&other)));
+    podman.run(&["rmi", &own]);
+    podman.run(&["pull", "--tls-verify=false", &own]);
     podman.run(&["logout", registry.host()]);
     is_about_rights(&refused(&mut push(&own)));
     podman.run(&["rmi", &own]);
@@ -64,6 +66,17 @@ fn skopeo_reads_what_is_public_and_copies_where_its_user_may() {
     };
     let private = ["inspect", "--tls-verify=false", &remote("secret/app:1")];
     is_about_rights(&refused(&mut skopeo(&private)));
+    let file = from.path().join("login.json").display().to_string();
+    let host = house.registry.host();
+    let login =
+        ["login", "--authfile", &file, "--tls-verify=false", "-u", "alice", "-p", PASSWORD, host];
+    ok(&mut skopeo(&login));
+    let own = remote("team/app:1");
+    let inspect = ["inspect", "--authfile", &file, "--tls-verify=false", &own];
+    ok(&mut skopeo(&inspect));
+    ok(&mut skopeo(&["logout", "--authfile", &file, host]));
+    is_about_rights(&refused(&mut skopeo(&inspect)));
+    std::fs::remove_file(&file).unwrap();
     let user = format!("alice:{PASSWORD}");
     let copy = ["copy", "--dest-tls-verify=false", "--dest-creds", &user, &place(from.path())];
     ok(&mut skopeo(&[&copy[..], &[&remote("team/skopeo:1")]].concat()));

@@ -4,6 +4,7 @@ mod clients_of_oci;
 mod docker;
 mod engines;
 mod keyless;
+mod together;
 
 use clients::accounts::{Accounts, PASSWORD, basic};
 use clients::fixture;
