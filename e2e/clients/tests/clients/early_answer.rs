@@ -68,7 +68,7 @@ fn a_go_client_in_the_middle_of_a_body_learns_that_too_many_log_in() {
     // A directory that takes connections and says nothing keeps whoever asks it waiting for ten seconds.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let auth = format!(
-        "auth:\n  berth:\n    throttle: {{free: 1000000}}\n    sources:\n      - name: far\n        \
+        "auth:\n  berth:\n    throttle: {{free: 1000}}\n    sources:\n      - name: far\n        \
          type: ldap\n        urls: ['ldap://{}']\n        user_base: dc=far\n",
         silent.local_addr().unwrap()
     );
