@@ -79,8 +79,8 @@ const EVERYDAY: [&str; 13] = [
     "regctl::",
     "skopeo::",
 ];
-/// Those of them that ask different things of the stores: accounts, chunks and mounts, indexes, artifacts.
-const SOME: [&str; 6] = ["access::", "crane::", "docker::", "oras::", "podman::", "skopeo::"];
+/// Those of them that ask different things of the stores: chunks and mounts, indexes, artifacts.
+const SOME: [&str; 5] = ["crane::", "docker::", "oras::", "podman::", "skopeo::"];
 /// How long the storm of faults lasts here; a person who runs it alone gets three minutes.
 const STORM_SECONDS: &str = "60";
 
