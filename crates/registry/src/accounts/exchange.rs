@@ -53,7 +53,7 @@ impl Accounts {
     /// [`crate::access::AuthenticationError::Invalid`] if no issuer of ours
     /// signed it for us, no rule fits, or the robot may do nothing.
     pub async fn exchange(&self, id_token: &str, from: Option<IpAddr>) -> Signed {
-        let attempt = Attempt::secret(None, from);
+        let attempt = Attempt::secret(from);
         let Some(claims) = self.keyless.verified(id_token).await else {
             return Err(self.wrong(&attempt));
         };

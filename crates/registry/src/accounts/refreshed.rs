@@ -17,7 +17,7 @@ impl Accounts {
     /// [`crate::access::AuthenticationError::Invalid`] if it is none, has ended, or the
     /// account's secret changed since.
     pub async fn refreshed(&self, refresh_token: &str, from: Option<IpAddr>) -> Signed {
-        let attempt = Attempt::secret(None, from);
+        let attempt = Attempt::secret(from);
         if !Made::Refresh.fits(refresh_token) {
             return Err(self.wrong(&attempt));
         }

@@ -37,7 +37,7 @@ impl Accounts {
         match name {
             LoginName::Robot(robot) => self.by_robot_secret(robot, password, from).await,
             LoginName::User(user) => self.by_password(user, password, from).await,
-            LoginName::Token => Err(self.wrong(&Attempt::secret(None, from))),
+            LoginName::Token => Err(self.wrong(&Attempt::secret(from))),
         }
     }
 
@@ -59,7 +59,7 @@ impl Accounts {
         let proven = self.exchange(id_token, from).await?;
         match name {
             LoginName::Robot(robot) if proven.name() != Some(&format!("robot${robot}")) => {
-                Err(self.wrong(&Attempt::secret(None, from)))
+                Err(self.wrong(&Attempt::secret(from)))
             }
             _ => Ok(proven),
         }
@@ -68,7 +68,7 @@ impl Accounts {
     /// A secret of 256 bits cannot be guessed, so it is compared before the
     /// wait: nobody keeps a robot out by guessing.
     async fn by_robot_secret(&self, robot: &str, secret: &str, from: Option<IpAddr>) -> Signed {
-        let attempt = Attempt::secret(None, from);
+        let attempt = Attempt::secret(from);
         let account = self.known.account(AccountKind::Robot, robot).await.map_err(unavailable)?;
         let stored = account.as_ref().and_then(|account| account.secret.as_ref());
         let is_right = made_secret::is_right(secret, stored);
@@ -84,7 +84,7 @@ impl Accounts {
         token: &str,
         from: Option<IpAddr>,
     ) -> Signed {
-        let attempt = Attempt::secret(None, from);
+        let attempt = Attempt::secret(from);
         let found = self.known.credential(made_secret::digest(token)).await.map_err(unavailable)?;
         match found.filter(|found| self.stands_for(name, &found.0, &found.1)) {
             Some(found) => {

@@ -71,15 +71,15 @@ pub(super) struct Attempt {
 impl Attempt {
     /// A password for the user `name`, as typed.
     pub(super) fn password(name: &str, from: Option<IpAddr>) -> Self {
-        Self { is_password: true, ..Self::secret(Some(name), from) }
+        // Some sources know a name in capitals, or with a space behind it, as well.
+        let name = Some(name.trim()).filter(|name| Subject::user(name).is_ok());
+        let account = name.map(|name| name.to_lowercase().into());
+        Self { account, from: from.map(block), is_password: true }
     }
 
-    /// A secret that somebody made by chance; of which user, if they said so.
-    pub(super) fn secret(user: Option<&str>, from: Option<IpAddr>) -> Self {
-        // Some sources know a name in capitals, or with a space behind it, as well.
-        let user = user.map(str::trim).filter(|name| Subject::user(name).is_ok());
-        let account = user.map(|name| name.to_lowercase().into());
-        Self { account, from: from.map(block), is_password: false }
+    /// A secret that somebody made by chance. It cannot be guessed, so it counts for no account.
+    pub(super) fn secret(from: Option<IpAddr>) -> Self {
+        Self { account: None, from: from.map(block), is_password: false }
     }
 
     fn account_key(&self) -> Option<Key> {
@@ -265,7 +265,7 @@ mod tests {
     fn a_job_with_an_old_secret_does_not_keep_its_neighbours_waiting() {
         let (throttle, _) = throttle();
         let address = Some("192.0.2.1".parse().unwrap());
-        let job = Attempt::secret(None, address);
+        let job = Attempt::secret(address);
         (0..50).for_each(|_| throttle.failed(&job));
         assert_eq!(throttle.wait(&job), Some(60));
         assert_eq!(throttle.wait(&from("ann", "192.0.2.1")), None);
