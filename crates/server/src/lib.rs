@@ -17,6 +17,7 @@ pub mod conformance;
 mod dispatch;
 mod endpoint;
 mod failure;
+mod front;
 mod guard;
 mod http;
 mod net;
@@ -30,12 +31,14 @@ use std::time::Duration;
 
 use ::http::{Request, Response};
 use hyper::body::Incoming;
+use tokio::task::JoinSet;
 
 pub use api::{ApiRefusal, ApiRequest, api_answer, api_request, setup_request};
 pub use app::App;
 pub use auth::{Berth, BerthOptions, CertificateName, missing_realm};
 pub use auth::{Htpasswd, MadeHtpasswd, Nobody, Silly, make_missing_htpasswd};
 pub use auth::{TokenOptions, TokenServer};
+pub use front::Front;
 pub use guard::{Guard, PullLimit, RateLimits};
 pub use net::{ClientAuth, Listener, MinimumTls, TlsSettings, TlsSource};
 pub use ops::{Auditor, DebugSettings, Figure, FigureKind, Health, Metrics, Readiness};
@@ -67,13 +70,13 @@ impl std::fmt::Debug for Serving {
     }
 }
 
-/// Serves the registry on `listeners`, encrypted if there is a `tls` source.
-pub fn serve(app: Arc<App>, listeners: Vec<Listener>, tls: Option<Arc<TlsSource>>) -> Serving {
+/// Serves what is behind `front` on `listeners`, encrypted if there is a `tls` source.
+pub fn serve(front: Arc<Front>, listeners: Vec<Listener>, tls: Option<Arc<TlsSource>>) -> Serving {
     if let Some(tls) = &tls {
         tokio::spawn(watch_certificates(tls.clone()));
     }
-    let settings = app.settings.clone();
-    start(app, listeners, tls, settings)
+    let settings = front.current().settings.clone();
+    start(front, listeners, tls, settings)
 }
 
 /// Serves health and metrics on the debug listener, in clear text.
@@ -95,10 +98,16 @@ fn start<H: Handler>(
 ) -> Serving {
     let patience = settings.drain_timeout;
     let connections = Arc::new(Connections::new(handler, settings, tls));
+    let mut accepting = JoinSet::new();
     for listener in listeners {
-        tokio::spawn(accept_loop(listener, connections.clone()));
+        accepting.spawn(accept_loop(listener, connections.clone()));
     }
-    Serving { stop: Box::new(move || Box::pin(async move { connections.close(patience).await })) }
+    let stop = async move {
+        connections.close();
+        while accepting.join_next().await.is_some() {}
+        connections.drain(patience).await;
+    };
+    Serving { stop: Box::new(move || Box::pin(stop)) }
 }
 
 async fn watch_certificates(tls: Arc<TlsSource>) {

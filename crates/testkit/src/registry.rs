@@ -11,7 +11,7 @@ use registry::access::SignedIn;
 use registry::accounts::Accounts;
 use registry::{Parts, Registry, UploadKey};
 use server::{App, DebugSettings, Guard, Health, Htpasswd, Listener, Metrics, RateLimits};
-use server::{Readiness, Serving, TlsSource};
+use server::{Front, Readiness, Serving, TlsSource};
 use store::{Random, SettingsStore};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -303,7 +303,7 @@ async fn begin(root: PathBuf, options: Options, world: World) -> Started {
     }
     let (listener, address) = listen().await;
     let (debug, debug_address) = listen().await;
-    let serving = server::serve(app.clone(), vec![listener], options.tls);
+    let serving = server::serve(Front::new(app.clone()), vec![listener], options.tls);
     let settings = DebugSettings { metrics_path: Some("/metrics".into()) };
     let _ = server::serve_debug(health, app.metrics.clone(), settings, vec![debug]);
     let accounts = accounts.map(|berth| berth.accounts().clone());

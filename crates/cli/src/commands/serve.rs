@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use registry::Registry;
 use registry::accounts::Accounts;
-use server::{App, DebugSettings, Listener, Readiness, Serving, TlsSource};
+use server::{App, DebugSettings, Front, Listener, Readiness, Serving, TlsSource};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use workers::Shutdown;
@@ -29,7 +29,7 @@ use crate::config::berth::Role;
 use crate::config::{Config, Loaded};
 use crate::logging;
 use crate::process::control::Desk;
-use crate::process::listen::{listen_all, twin};
+use crate::process::listen::listen_all;
 use crate::process::lock::StoreLock;
 use crate::process::measure::figures;
 use crate::process::privileges::{Outcome, drop_to};
@@ -105,7 +105,7 @@ async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
     let door = wire::without_accounts(&config, &world)?;
     let door = Arc::new(wire::app(&config, &world, door)?);
     let tls = load_tls(&config)?;
-    let listeners = match config.berth.role {
+    let mut listeners = match config.berth.role {
         Role::All | Role::Http => listen_all(&config.http.listen).await?,
         Role::Workers => Vec::new(),
     };
@@ -123,40 +123,31 @@ async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
     let debug = serve_debug(&config, &door, debug);
     let (stop, stopping) = watch::channel(false);
     let shutdown = Shutdown::new(stopping);
-    let (result, waiting) = {
+    let front = Front::new(door.clone());
+    let mut serve = || server::serve(front.clone(), std::mem::take(&mut listeners), tls.clone());
+    let (result, serving) = {
         let mut start = pin!(start(&config, world, &door, &shutdown));
         match tokio::time::timeout(AT_THE_DOOR, &mut start).await {
             Ok(started) => (started.map(Some), None),
             Err(_) => {
-                let twins = listeners.iter().map(twin).collect::<Result<_, _>>();
-                let twins = twins.map_err(|error| format!("http.addr: {error}"))?;
-                let waiting = server::serve(door.clone(), twins, tls.clone());
+                let serving = serve();
                 let result = tokio::select! {
                     started = start => started.map(Some),
                     () = signals.end() => Ok(None),
                 };
-                (result, Some(waiting))
+                (result, Some(serving))
             }
         }
     };
     let result = match result {
         Ok(Some(mut running)) => {
-            let app = running.app.clone();
-            let serving = match waiting {
-                Some(waiting) if Arc::ptr_eq(&app, &door) => waiting,
-                waiting => {
-                    let serving = server::serve(app.clone(), listeners, tls.clone());
-                    if let Some(waiting) = waiting {
-                        tokio::spawn(waiting.stop());
-                    }
-                    serving
-                }
-            };
+            front.open(running.app.clone());
+            let serving = serving.unwrap_or_else(&mut serve);
             let ended = tokio::select! {
                 () = signals.wait(tls.as_deref()) => Ok(()),
                 () = running.loses_bucket() => Err(LOST.to_owned()),
             };
-            app.health.set_readiness(Readiness::Stopping);
+            running.app.health.set_readiness(Readiness::Stopping);
             tracing::info!("stopping; a second signal ends at once");
             tokio::select! {
                 () = running.stop(serving, debug, stop) => ended,

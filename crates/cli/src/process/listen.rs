@@ -1,7 +1,6 @@
 //! From `http.addr` to sockets.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::AsFd;
 
 use server::Listener;
 
@@ -30,20 +29,6 @@ pub(crate) async fn listen_all(listen: &Listen) -> Result<Vec<Listener>, String>
         Some(error) if listeners.is_empty() => Err(failed(error)),
         _ => Ok(listeners),
     }
-}
-
-/// A second listener on the same socket, so that one may go while the other stays.
-pub(crate) fn twin(listener: &Listener) -> std::io::Result<Listener> {
-    Ok(match listener {
-        Listener::Tcp(tcp) => {
-            let tcp: std::net::TcpListener = tcp.as_fd().try_clone_to_owned()?.into();
-            Listener::Tcp(tokio::net::TcpListener::from_std(tcp)?)
-        }
-        Listener::Unix(unix) => {
-            let unix: std::os::unix::net::UnixListener = unix.as_fd().try_clone_to_owned()?.into();
-            Listener::Unix(tokio::net::UnixListener::from_std(unix)?)
-        }
-    })
 }
 
 /// Addresses to try, and whether each must work: a machine may lack IPv6.

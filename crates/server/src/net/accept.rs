@@ -22,6 +22,8 @@ use crate::settings::Settings;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a client that came just before a stop has for its first request.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 /// The pause after a failed accept (no descriptors left, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Pings and their answers move less than this; any transfer moves more.
@@ -64,9 +66,14 @@ impl<H: Handler> Connections<H> {
         }
     }
 
-    /// Lets open requests finish for `patience`, then drops what is left.
-    pub(crate) async fn close(&self, patience: Duration) {
+    /// Tells the accept loops to end and the connections to begin nothing.
+    pub(crate) fn close(&self) {
         self.closing.send_replace(true);
+    }
+
+    /// Lets open requests finish for `patience`, then drops what is left. Only
+    /// for when the accept loops have ended: it takes every slot.
+    pub(crate) async fn drain(&self, patience: Duration) {
         let all = u32::try_from(self.settings.max_connections).unwrap_or(u32::MAX);
         if tokio::time::timeout(patience, self.slots.acquire_many(all)).await.is_err() {
             let open = self.settings.max_connections.saturating_sub(self.slots.available_permits());
@@ -91,7 +98,7 @@ pub(crate) async fn accept_loop<H: Handler>(listener: Listener, connections: Arc
     loop {
         let accepted = tokio::select! {
             accepted = next(&listener, &connections) => accepted,
-            () = told(&mut closing) => return,
+            () = told(&mut closing) => return take_waiting(listener, &connections),
         };
         match accepted {
             Ok((socket, address, slot)) => {
@@ -114,6 +121,17 @@ async fn next<H: Handler>(
     let slot = connections.slots.clone().acquire_owned().await.map_err(std::io::Error::other)?;
     let (socket, address) = listener.accept().await?;
     Ok((socket, address, slot))
+}
+
+/// Serves who has connected already: the kernel finished their handshake, so
+/// they may have sent a request, and closing the listener would reset them.
+/// Without a slot they stay where they are, as they would have anyway.
+fn take_waiting<H: Handler>(listener: Listener, connections: &Arc<Connections<H>>) {
+    let Ok(mut waiting) = listener.into_waiting() else { return };
+    while let Ok(slot) = connections.slots.clone().try_acquire_owned() {
+        let Some((socket, address)) = waiting.next() else { return };
+        tokio::spawn(serve(connections.clone(), socket, address, slot));
+    }
 }
 
 async fn serve<H: Handler>(
@@ -167,7 +185,12 @@ async fn serve_clear<H: Handler>(
     address: Option<std::net::SocketAddr>,
 ) {
     let peer = Peer { address, tls: None };
-    if connections.settings.h2c && begins_http2(&socket, connections.settings.idle_timeout).await {
+    let http2 = connections.settings.h2c
+        && tokio::select! {
+            http2 = begins_http2(&socket, connections.settings.idle_timeout) => http2,
+            () = too_late(connections) => return,
+        };
+    if http2 {
         serve_http2(connections, socket, peer).await;
     } else {
         serve_http1(connections, socket, peer).await;
@@ -192,8 +215,8 @@ where
         .header_read_timeout(connections.settings.idle_timeout)
         // Scripts that grep headers know them as the original writes them.
         .title_case_headers(true)
-        .serve_connection(io, service(connections, activity, peer));
-    finish(connection, connections).await;
+        .serve_connection(io, service(connections, activity.clone(), peer));
+    finish(connection, connections, &activity).await;
 }
 
 async fn serve_http2<H, S>(connections: &Arc<Connections<H>>, stream: S, peer: Peer)
@@ -217,7 +240,7 @@ where
         .keep_alive_timeout(connections.settings.head_timeout)
         .serve_connection(io, service(connections, activity.clone(), peer));
     tokio::select! {
-        () = finish(connection, connections) => {}
+        () = finish(connection, connections, &activity) => {}
         () = stands_still(&activity, connections.settings.download_stall) => {
             tracing::debug!("a connection whose streams move nothing was dropped");
         }
@@ -242,17 +265,22 @@ fn service<H: Handler>(
     })
 }
 
-/// Drives a connection to its end; when a stop is asked for, it begins nothing new.
-async fn finish<H, C>(connection: C, connections: &Connections<H>)
+/// Drives a connection to its end; when a stop is asked for, it begins nothing
+/// new, but for the first request of a client that has just come.
+async fn finish<H, C>(connection: C, connections: &Connections<H>, activity: &Activity)
 where
     C: GracefulConnection,
     C::Error: std::fmt::Display,
 {
     let mut connection = std::pin::pin!(connection);
     let mut closing = connections.closing.subscribe();
+    let ends = async {
+        told(&mut closing).await;
+        let _ = tokio::time::timeout(FIRST_REQUEST, activity.first()).await;
+    };
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = told(&mut closing) => {
+        () = ends => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -260,6 +288,12 @@ where
     if let Err(error) = result {
         tracing::debug!(%error, "connection ended");
     }
+}
+
+/// Returns when a client that has sent nothing is not waited for any longer.
+async fn too_late<H>(connections: &Connections<H>) {
+    told(&mut connections.closing.subscribe()).await;
+    tokio::time::sleep(FIRST_REQUEST).await;
 }
 
 /// Returns when requests are open and next to nothing has moved for `patience`.

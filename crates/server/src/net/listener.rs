@@ -63,15 +63,55 @@ impl Listener {
         }
     }
 
+    /// Who has connected and was not accepted yet, asked of the kernel itself:
+    /// the runtime's own news of them may be behind.
+    pub(crate) fn into_waiting(self) -> io::Result<Waiting> {
+        Ok(match self {
+            Self::Tcp(tcp) => Waiting::Tcp(tcp.into_std()?),
+            Self::Unix(unix) => Waiting::Unix(unix.into_std()?),
+        })
+    }
+
     pub(crate) async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
         match self {
             Self::Tcp(tcp) => {
                 let (stream, peer) = tcp.accept().await?;
-                stream.set_nodelay(true)?;
-                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                Ok((Socket::Tcp(stream), Some(peer)))
+                of_tcp(stream, peer)
             }
             Self::Unix(unix) => Ok((Socket::Unix(unix.accept().await?.0), None)),
+        }
+    }
+}
+
+fn of_tcp(stream: TcpStream, peer: SocketAddr) -> io::Result<(Socket, Option<SocketAddr>)> {
+    stream.set_nodelay(true)?;
+    Ok((Socket::Tcp(stream), Some(SocketAddr::new(peer.ip().to_canonical(), peer.port()))))
+}
+
+/// The last clients of a listener that is about to close.
+pub(crate) enum Waiting {
+    Tcp(std::net::TcpListener),
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl Waiting {
+    /// The next one; `None` when nobody waits.
+    pub(crate) fn next(&mut self) -> Option<(Socket, Option<SocketAddr>)> {
+        self.accept().ok()
+    }
+
+    fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(tcp) => {
+                let (stream, peer) = tcp.accept()?;
+                stream.set_nonblocking(true)?;
+                of_tcp(TcpStream::from_std(stream)?, peer)
+            }
+            Self::Unix(unix) => {
+                let (stream, _) = unix.accept()?;
+                stream.set_nonblocking(true)?;
+                Ok((Socket::Unix(UnixStream::from_std(stream)?), None))
+            }
         }
     }
 }

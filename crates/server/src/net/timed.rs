@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep};
 
 /// How much a connection is doing.
@@ -18,6 +19,7 @@ pub(crate) struct Activity {
     open: AtomicUsize,
     begun: AtomicUsize,
     moved: AtomicU64,
+    first: Notify,
 }
 
 impl Activity {
@@ -29,6 +31,13 @@ impl Activity {
     /// Requests that have begun since the connection was made.
     pub(crate) fn begun(&self) -> usize {
         self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a request has begun. For one task alone.
+    pub(crate) async fn first(&self) {
+        while self.begun() == 0 {
+            self.first.notified().await;
+        }
     }
 
     /// Bytes that went either way.
@@ -43,7 +52,9 @@ impl Activity {
     /// A request has begun; it lasts until the returned value is dropped.
     pub(crate) fn begin(self: &Arc<Self>) -> Busy {
         self.open.fetch_add(1, Ordering::Relaxed);
-        self.begun.fetch_add(1, Ordering::Relaxed);
+        if self.begun.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.first.notify_one();
+        }
         Busy(self.clone())
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oci::Digest;
-use testkit::{Request, TestRegistry, fixture};
+use testkit::{Request, TestRegistry, Wire, fixture};
 
 #[tokio::test]
 async fn an_upload_that_is_being_sent_goes_on_after_a_restart() {
@@ -56,6 +56,26 @@ async fn a_request_that_has_begun_is_answered_during_a_stop() {
     wire.answer(false).await.expect(201);
     let registry = stopping.await.unwrap();
     registry.client().manifest("a", "v1").await.expect(200);
+}
+
+/// As behind a balancer, which counts a request as lost that it sent to whom
+/// it had connected: whoever the kernel has taken for us is answered.
+#[tokio::test]
+async fn who_connected_before_a_stop_is_answered() {
+    for _ in 0..20 {
+        let mut registry = TestRegistry::start().await;
+        let address = registry.address();
+        let connect = |_| std::net::TcpStream::connect(address).unwrap();
+        let connected: Vec<_> = (0..30).map(connect).collect();
+        let stopping = tokio::spawn(async move { registry.stop().await });
+        for stream in connected {
+            stream.set_nonblocking(true).unwrap();
+            let mut wire = Wire::over(tokio::net::TcpStream::from_std(stream).unwrap());
+            wire.send(Request::new("GET", "/v2/").bytes()).await.unwrap();
+            wire.answer(false).await.expect(200);
+        }
+        stopping.await.unwrap();
+    }
 }
 
 #[tokio::test]
