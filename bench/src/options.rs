@@ -101,11 +101,11 @@ impl Options {
     pub(crate) fn servers(&self) -> Outcome<Vec<Server>> {
         let all = Server::all(self.store);
         if let Some(other) = self.only.iter().find(|server| !all.contains(server)) {
-            let names = all.map(Server::name).join(", ");
+            let names = all.iter().map(|server| server.name()).collect::<Vec<_>>().join(", ");
             return Err(format!("--only {}: with this --store there are {names}", other.name()));
         }
         let chosen = |server: &Server| self.only.is_empty() || self.only.contains(server);
-        Ok(all.into_iter().filter(chosen).collect())
+        Ok(all.iter().copied().filter(chosen).collect())
     }
 
     pub(crate) fn wants(&self, work: Work) -> bool {

@@ -49,6 +49,12 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// The real clock: a task of a person at a terminal has no other.
+#[expect(clippy::disallowed_methods, reason = "nothing here is tested by its time")]
+pub(crate) fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 /// A heading that stands out between two programs' output.
 pub(crate) fn heading(text: &str) {
     println!("\n==== {text} ====");

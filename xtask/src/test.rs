@@ -90,6 +90,8 @@ struct Tally {
     passed: u64,
     failed: u64,
     failures: Vec<String>,
+    /// The steps that ran, with their seconds.
+    took: Vec<(String, f32)>,
 }
 
 /// Runs every step, also after one failed, and ends with one line of counts.
@@ -107,6 +109,9 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
         }
     }
     shell::heading("result");
+    for (step, seconds) in &tally.took {
+        println!("{step:<18} {seconds:>5.0} s");
+    }
     for failure in &tally.failures {
         println!("FAILED {failure}");
     }
@@ -119,6 +124,7 @@ impl Tally {
         let name = format!("{step:?}").to_lowercase();
         shell::heading(&name);
         let failed_before = self.failed;
+        let begun = shell::now();
         let done = match step {
             Step::Format => shell::run(shell::cargo().args(["fmt", "--all", "--check"])),
             Step::Lints => lints(),
@@ -142,6 +148,7 @@ impl Tally {
             Step::Replicas => alone(&REPLICAS, options, self),
             Step::Clients => clients(options, self),
         };
+        self.took.push((name.clone(), begun.elapsed().as_secs_f32()));
         match done {
             Ok(()) => self.passed += 1,
             Err(message) => {

@@ -33,6 +33,8 @@ pub(crate) struct Backing {
     postgres: Option<postgres::Postgres>,
     /// A folder for SQLite, where a setting must name it.
     sqlite: Option<PathBuf>,
+    /// A folder for the local cache of hot blobs, where there is one.
+    pub(crate) cache: Option<PathBuf>,
 }
 
 impl Backing {
@@ -46,8 +48,10 @@ impl Backing {
             Server::Berth => Some(postgres::Postgres::start(&folder.join("postgres"))?),
             _ => None,
         };
-        let sqlite = (server == Server::BerthSqlite).then(|| folder.join("sqlite"));
-        Ok(Self { minio, postgres, sqlite })
+        let is_cached = server == Server::BerthCached;
+        let cache = is_cached.then(|| folder.join("cache"));
+        let sqlite = (is_cached || server == Server::BerthSqlite).then(|| folder.join("sqlite"));
+        Ok(Self { minio, postgres, sqlite, cache })
     }
 
     /// The address of the database, as it stands in `berth.metadata.url`.

@@ -19,6 +19,8 @@ pub(crate) enum Server {
     Berth,
     /// On a bucket with SQLite, beside the one with PostgreSQL.
     BerthSqlite,
+    /// The same with a local cache of hot blobs.
+    BerthCached,
     DockerRegistry,
     Distribution,
     Olareg,
@@ -29,12 +31,21 @@ pub(crate) enum Server {
 
 impl Server {
     /// Those that can be measured on a kind of store, in the order of the table.
-    pub(crate) fn all(kind: StoreKind) -> [Self; 5] {
-        use Server::{Berth, BerthSqlite, Distribution, DockerRegistry, Minio, Nginx, Olareg};
+    pub(crate) fn all(kind: StoreKind) -> &'static [Self] {
+        use Server::{
+            Berth, BerthCached, BerthSqlite, Distribution, DockerRegistry, Minio, Nginx, Olareg,
+        };
         match kind {
-            StoreKind::Files => [Berth, DockerRegistry, Distribution, Olareg, Nginx],
-            StoreKind::Minio => [Berth, BerthSqlite, DockerRegistry, Distribution, Minio],
+            StoreKind::Files => &[Berth, DockerRegistry, Distribution, Olareg, Nginx],
+            StoreKind::Minio => {
+                &[Berth, BerthSqlite, BerthCached, DockerRegistry, Distribution, Minio]
+            }
         }
+    }
+
+    /// True for every way in which Berth runs here.
+    pub(crate) fn is_berth(self) -> bool {
+        matches!(self, Self::Berth | Self::BerthSqlite | Self::BerthCached)
     }
 
     /// The name in the table and on the command line.
@@ -42,6 +53,7 @@ impl Server {
         match self {
             Self::Berth => "berth",
             Self::BerthSqlite => "berth-sqlite",
+            Self::BerthCached => "berth-cached",
             Self::DockerRegistry => "docker-registry",
             Self::Distribution => "distribution",
             Self::Olareg => "olareg",
@@ -57,7 +69,7 @@ impl Server {
 
     /// True for what Berth is compared with.
     pub(crate) fn is_peer(self) -> bool {
-        self.is_registry() && !matches!(self, Self::Berth | Self::BerthSqlite)
+        self.is_registry() && !self.is_berth()
     }
 
     /// What answers 200 once the server is ready.
@@ -68,7 +80,7 @@ impl Server {
     /// The program, or how to get it.
     pub(crate) fn find(self) -> Outcome<PathBuf> {
         let (place, way) = match self {
-            Self::Berth | Self::BerthSqlite => {
+            Self::Berth | Self::BerthSqlite | Self::BerthCached => {
                 (berth(), "`cargo build --release -p berth`, or set BERTH_BIN")
             }
             Self::DockerRegistry => (on_path("docker-registry"), "package docker-registry"),
@@ -85,7 +97,7 @@ impl Server {
     /// The version that the program states.
     pub(crate) fn version(self, program: &Path) -> String {
         let argument = match self {
-            Self::Berth | Self::BerthSqlite | Self::Olareg => "version",
+            Self::Berth | Self::BerthSqlite | Self::BerthCached | Self::Olareg => "version",
             Self::DockerRegistry | Self::Distribution | Self::Minio => "--version",
             Self::Nginx => "-v",
         };
@@ -120,7 +132,11 @@ impl Server {
             }
         }
         match self {
-            Self::Berth | Self::BerthSqlite | Self::DockerRegistry | Self::Distribution => {
+            Self::Berth
+            | Self::BerthSqlite
+            | Self::BerthCached
+            | Self::DockerRegistry
+            | Self::Distribution => {
                 let config = registries::write_config(self, folder, port, backing)?;
                 command.arg("serve").arg(config).env("OTEL_TRACES_EXPORTER", "none");
             }

@@ -23,18 +23,27 @@ pub(super) fn write_config(
         Some(minio) => Minio::section(minio),
         None => filesystem(&folder.join("data"))?,
     };
-    let metadata = backing.metadata_url().map_or_else(String::new, |url| {
-        format!("berth:\n  metadata:\n    url: {}\n", serde_json::Value::from(url))
-    });
+    let own = berth_section(backing);
     let text = format!(
         "version: 0.1\n\
          log:\n  level: error\n  accesslog:\n    disabled: true\n\
          storage:\n{driver}  delete:\n    enabled: true\n{cache}\
-         http:\n  addr: 127.0.0.1:{port}\n{metadata}"
+         http:\n  addr: 127.0.0.1:{port}\n{own}"
     );
     let config = folder.join("config.yml");
     folder::write(&config, text.as_bytes())?;
     Ok(config)
+}
+
+/// What only Berth reads; nothing for the others.
+fn berth_section(backing: &Backing) -> String {
+    let Some(url) = backing.metadata_url() else { return String::new() };
+    let cache = backing.cache.as_ref().map(|folder| {
+        let folder = serde_json::Value::from(folder.to_string_lossy());
+        format!("  storage:\n    cache:\n      directory: {folder}\n")
+    });
+    let url = serde_json::Value::from(url);
+    format!("berth:\n  metadata:\n    url: {url}\n{}", cache.unwrap_or_default())
 }
 
 fn filesystem(data: &Path) -> Outcome<String> {
