@@ -14,6 +14,22 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
+{{- /* The configuration, with what the ingress says about it: clients log in by tokens only where the registry knows the
+name that they use, and addresses count only where the proxy before it is known. What config says itself stays. */ -}}
+{{- define "berth.config" -}}
+{{- $config := deepCopy .Values.config }}
+{{- with .Values.ingress }}
+{{- if and .enabled .host }}
+{{- $host := printf "%s://%s" (ternary "https" "http" (not (empty .tlsSecret))) .host }}
+{{- $config = mergeOverwrite (dict "http" (dict "host" $host)) $config }}
+{{- end }}
+{{- if and .enabled .networks }}
+{{- $config = mergeOverwrite (dict "berth" (dict "http" (dict "trusted_proxies" .networks))) $config }}
+{{- end }}
+{{- end }}
+{{- toYaml $config }}
+{{- end }}
+
 {{- /* A deployment has no volume of its own, so what would need one is refused here and not after the first restart. */ -}}
 {{- define "berth.check" -}}
 {{- $storage := .Values.config.storage }}

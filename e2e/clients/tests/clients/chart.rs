@@ -137,6 +137,9 @@ fn berth_takes_the_configuration_that_the_chart_writes() {
     let shown = shown(&home.path().join("config.yml"), &config);
     assert!(shown.contains("bucket: example-registry"), "{shown}");
     assert!(shown.contains("postgres://berth@postgres.example.com/berth"), "{shown}");
+    // What the ingress says is told to the registry.
+    assert!(shown.contains("https://registry.example.com"), "{shown}");
+    assert!(shown.contains("10.42.0.0/16"), "{shown}");
 }
 
 /// What Berth understands of `config`, where every doubt is an error.
