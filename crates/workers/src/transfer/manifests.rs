@@ -1,10 +1,11 @@
 //! Manifests of a repository, with their own times, and how often they were pulled.
 
 use oci::{Digest, RepositoryName};
-use store::{ImportBatch, ImportedManifest, ManifestWalk, PullCount};
+use store::{ImportBatch, ImportedManifest, ManifestWalk, PullCount, PutManifest};
 
 use super::cursor::{self, Pair, Pairs};
 use super::error::TransferError;
+use super::links::unexpected;
 use super::pass::{Pass, Run};
 use super::record::record;
 use crate::{Finding, Problem};
@@ -37,19 +38,21 @@ impl Run<'_> {
             self.porter.go_on()?;
             let is_same =
                 matches!((&source, &target), (Some(one), Some(other)) if same(one, other));
-            if let Some(held) = target.as_ref().filter(|_| !is_same)
-                && (source.is_some() || pass.is_last)
-            {
-                self.remove_manifest(name, held.sha256).await?;
-                self.books.moved.removed += u64::from(source.is_none());
-            }
-            let Some(source) = source else { continue };
+            let Some(source) = source else {
+                if let Some(held) = target.filter(|_| pass.is_last) {
+                    self.remove_manifest(name, held.sha256).await?;
+                    self.books.moved.removed += 1;
+                }
+                continue;
+            };
             if pass.is_last {
-                let counted = target.filter(|_| is_same).map_or(0, |held| held.pulls);
+                let counted = target.as_ref().map_or(0, |held| held.pulls);
                 batch.pulls.extend(pulls(name, &source, counted));
             }
-            if !is_same {
-                self.add_manifest(name, source, &mut batch);
+            match target {
+                Some(_) if is_same => {}
+                Some(_) => self.replace_manifest(name, source).await?,
+                None => self.add_manifest(name, source, &mut batch),
             }
             if batch.is_full() {
                 self.write_manifests(name, std::mem::take(&mut batch)).await?;
@@ -69,21 +72,56 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Says of a manifest that is there what the source says of it. It stays
+    /// there all the while: a repository that was empty for a moment would be
+    /// another one for those who hold a token for it.
+    async fn replace_manifest(
+        &mut self,
+        name: &RepositoryName,
+        source: ManifestWalk,
+    ) -> Result<(), TransferError> {
+        let Some(ImportedManifest { manifest, at }) = self.checked(name, &source) else {
+            return self.remove_manifest(name, source.sha256).await;
+        };
+        let command = PutManifest {
+            repository: name.clone(),
+            tag_digest: manifest.sha256,
+            manifest,
+            tags: Vec::new(),
+            asks_taken: false,
+            actor: None,
+            at,
+        };
+        let to = &self.porter.transfer.to;
+        to.content.put_manifest(command, Box::new(|_| Ok(()))).await.map_err(unexpected)?;
+        self.books.moved.manifests += 1;
+        Ok(())
+    }
+
     fn add_manifest(&mut self, name: &RepositoryName, source: ManifestWalk, batch: &mut Batch) {
+        if let Some(manifest) = self.checked(name, &source) {
+            batch.bytes += source.bytes.len();
+            batch.manifests.push(manifest);
+        }
+    }
+
+    /// The manifest, if its bytes are what they are said to be; else a finding.
+    fn checked(
+        &mut self,
+        name: &RepositoryName,
+        source: &ManifestWalk,
+    ) -> Option<ImportedManifest> {
         let hashed = Digest::sha256(&source.bytes);
-        let problem = match record(&source, source.sha512) {
+        let problem = match record(source, source.sha512) {
             _ if hashed != source.sha256 => Problem::HashMismatch(hashed),
             Err(refused) => Problem::NotAManifest(refused.to_string()),
-            Ok(manifest) => {
-                batch.bytes += source.bytes.len();
-                batch.manifests.push(ImportedManifest { manifest, at: source.at });
-                return;
-            }
+            Ok(manifest) => return Some(ImportedManifest { manifest, at: source.at }),
         };
         let finding = Finding { path: format!("{name}@{}", source.sha256), problem };
         if self.books.left_out.add_manifest(source.sha256, finding.clone()) {
             self.porter.observer.finding(&finding);
         }
+        None
     }
 
     async fn write_manifests(
