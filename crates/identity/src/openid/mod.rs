@@ -12,6 +12,7 @@ mod pattern;
 mod pending;
 mod rule;
 mod sign_in;
+mod tenant;
 
 use thiserror::Error;
 

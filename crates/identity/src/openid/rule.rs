@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{IssuerClaims, Pattern};
+use super::{IssuerClaims, Pattern, tenant};
 
 /// Most claims that one rule names.
 const MAX_CLAIMS: usize = 32;
@@ -26,19 +26,22 @@ pub struct RuleError {
     /// `issuer`, `audience`, `robot`, `claims`, or `claims.NAME`.
     pub field: String,
     /// What is wrong, and what would be right.
-    pub why: &'static str,
+    pub why: String,
 }
 
 impl Rule {
     /// A rule: tokens of `issuer` for `audience`, in which *every* named claim
     /// fits its pattern, act as `robot`.
+    ///
+    /// # Errors
+    /// Names the field and the way out. At issuers that are known to sign for
+    /// everybody who wants to, a claim must say whose the job is.
     pub fn new<'a>(
         issuer: &str,
         audience: &str,
         claims: impl IntoIterator<Item = (&'a str, &'a str)>,
         robot: &str,
     ) -> Result<Self, RuleError> {
-        let problem = |field: &str, why| RuleError { field: field.to_owned(), why };
         for (field, text) in [("issuer", issuer), ("audience", audience), ("robot", robot)] {
             if text.is_empty() {
                 return Err(problem(field, "must not be empty"));
@@ -47,28 +50,10 @@ impl Rule {
                 return Err(problem(field, "is no pattern: it must be exact"));
             }
         }
-        let mut patterns = BTreeMap::new();
-        for (name, pattern) in claims {
-            let field = format!("claims.{name}");
-            if name.is_empty() {
-                return Err(problem(&field, "a claim must have a name"));
-            }
-            let pattern = Pattern::parse(pattern).map_err(|why| problem(&field, why))?;
-            if patterns.insert(name.to_owned(), pattern).is_some() {
-                return Err(problem(&field, "is named twice"));
-            }
-        }
-        if patterns.len() > MAX_CLAIMS {
-            return Err(problem("claims", "a rule names at most 32 claims"));
-        }
-        // At a public issuer everybody has a token: a rule must say whose.
-        if !patterns.values().any(Pattern::says_something) {
-            let why = "at least one claim must say more than `*`: everybody at the issuer \
-                       would match";
-            return Err(problem("claims", why));
-        }
+        let claims = patterns(claims)?;
+        tenant::check(issuer, &claims)?;
         let (issuer, audience) = (issuer.to_owned(), audience.to_owned());
-        Ok(Self { issuer, audience, claims: patterns, robot: robot.to_owned() })
+        Ok(Self { issuer, audience, claims, robot: robot.to_owned() })
     }
 
     /// The issuer whose tokens it is about.
@@ -94,6 +79,34 @@ impl Rule {
                 claims.find(name).is_some_and(|value| value_matches(pattern, value))
             })
     }
+}
+
+fn problem(field: &str, why: &str) -> RuleError {
+    RuleError { field: field.to_owned(), why: why.to_owned() }
+}
+
+fn patterns<'a>(
+    claims: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<BTreeMap<String, Pattern>, RuleError> {
+    let mut patterns = BTreeMap::new();
+    for (name, pattern) in claims {
+        let field = format!("claims.{name}");
+        if name.is_empty() {
+            return Err(problem(&field, "a claim must have a name"));
+        }
+        let pattern = Pattern::parse(pattern).map_err(|why| problem(&field, why))?;
+        if patterns.insert(name.to_owned(), pattern).is_some() {
+            return Err(problem(&field, "is named twice"));
+        }
+    }
+    if patterns.len() > MAX_CLAIMS {
+        return Err(problem("claims", "a rule names at most 32 claims"));
+    }
+    if !patterns.values().any(Pattern::says_something) {
+        let why = "at least one claim must say more than `*`: everybody at the issuer would match";
+        return Err(problem("claims", why));
+    }
+    Ok(patterns)
 }
 
 /// Text fits the pattern; of a list, one text has to. Numbers and yes/no are

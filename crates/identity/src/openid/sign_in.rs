@@ -1,6 +1,7 @@
 //! The browser's way through a provider: authorization code with PKCE.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use form_urlencoded::{Serializer, byte_serialize};
 use serde_json::Value;
@@ -27,6 +28,9 @@ pub struct SignInSettings {
     pub username_claim: String,
     /// The claim with the groups, such as `groups`; `None` for no groups.
     pub groups_claim: Option<String>,
+    /// How long a sign-in counts. The provider tells us nothing afterwards: not
+    /// even that it removed the user.
+    pub counts_for: Duration,
 }
 
 /// What the browser brought back in its query.
@@ -57,6 +61,11 @@ impl SignIn {
         random: Arc<dyn Random>,
     ) -> Self {
         Self { issuer, settings, clock, random }
+    }
+
+    /// How long a sign-in counts.
+    pub fn counts_for(&self) -> Duration {
+        self.settings.counts_for
     }
 
     /// Where to send the browser, and what to keep until it comes back to

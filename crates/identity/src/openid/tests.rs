@@ -64,6 +64,7 @@ impl Provider {
             scopes: vec!["profile".into(), "openid".into()],
             username_claim: "preferred_username".into(),
             groups_claim: Some("realm.groups".into()),
+            counts_for: Duration::from_secs(86_400),
         };
         change(&mut settings);
         SignIn::new(self.issuer(), settings, Arc::new(self.clock.clone()), Arc::new(OsRandom))

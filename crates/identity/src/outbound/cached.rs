@@ -12,6 +12,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The same if there is nothing yet.
 const IMPATIENCE: Duration = Duration::from_secs(5);
 
+/// How old something may get while there is no newer one. What its owner took
+/// back, such as the key that leaked, must not count here for ever because
+/// somebody keeps the news from us.
+const GREATEST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The last good copy of something that lives elsewhere.
 pub(crate) struct Cached<T> {
     what: String,
@@ -38,14 +43,16 @@ impl<T> Cached<T> {
     }
 
     /// The thing, fetched if there is none or it is no longer fresh. A failed
-    /// try leaves the last good one in place; the error is the last problem.
+    /// try leaves the last good one in place for a day; the error is the last
+    /// problem.
     pub(crate) async fn current<F>(&self, fetch: impl FnOnce() -> F) -> Result<Arc<T>, String>
     where
         F: Future<Output = Result<T, String>>,
     {
         let good = self.state.lock().good.clone();
-        match good {
-            Some((good, at)) if self.clock.elapsed().saturating_sub(at) < self.fresh => Ok(good),
+        let age = |at| self.clock.elapsed().saturating_sub(at);
+        match good.filter(|(_, at)| age(*at) < GREATEST_AGE) {
+            Some((good, at)) if age(at) < self.fresh => Ok(good),
             Some((good, _)) => {
                 // Whoever comes while another asks goes on with what there is.
                 let Ok(_asking) = self.asking.try_lock() else { return Ok(good) };
@@ -53,7 +60,8 @@ impl<T> Cached<T> {
             }
             None => {
                 let _asking = self.asking.lock().await;
-                if let Some((good, _)) = self.state.lock().good.clone() {
+                let good = self.state.lock().good.clone();
+                if let Some((good, _)) = good.filter(|(_, at)| age(*at) < GREATEST_AGE) {
                     return Ok(good);
                 }
                 let fetched = self.try_fetch(IMPATIENCE, fetch).await;
@@ -138,6 +146,19 @@ mod tests {
         clock.pass(Duration::from_secs(601));
         assert_eq!(*cached.current(|| ready(Err("down".into()))).await.unwrap(), 1);
         assert_eq!(*cached.current(never).await.unwrap(), 1, "not asked again at once");
+        clock.pass(Duration::from_secs(60));
+        assert_eq!(*cached.current(|| ready(Ok(2))).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_fetched_for_a_day_does_not_count_any_more() {
+        let (clock, cached) = cached();
+        cached.current(|| ready(Ok(1))).await.unwrap();
+        let down = || ready(Err("down".into()));
+        clock.pass(Duration::from_secs(24 * 60 * 60 - 1));
+        assert_eq!(*cached.current(down).await.unwrap(), 1);
+        clock.pass(Duration::from_secs(1));
+        assert_eq!(cached.current(down).await.unwrap_err(), "down");
         clock.pass(Duration::from_secs(60));
         assert_eq!(*cached.current(|| ready(Ok(2))).await.unwrap(), 2);
     }
