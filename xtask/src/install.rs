@@ -1,5 +1,7 @@
 //! Finding and fetching what the tests call: packages with apt, Go programs and cargo subcommands built
-//! once per machine, Node programs installed beside them.
+//! once per machine, Node programs installed beside them, and older versions of Berth itself.
+
+mod older;
 
 use std::path::Path;
 use std::process::Command;
@@ -7,7 +9,7 @@ use std::process::Command;
 use crate::shell::{self, Outcome};
 use crate::tools::{
     self, CARGO_PROGRAMS, CargoProgram, GO_PEERS, GO_PROGRAMS, GoProgram, NPM_PROGRAMS, NpmProgram,
-    PACKAGED,
+    OLDER_BERTHS, PACKAGED,
 };
 
 /// What the task `tools` is asked for.
@@ -46,6 +48,9 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     for tool in CARGO_PROGRAMS {
         show(tool.program, tool.version, tool.find().as_deref());
     }
+    for tool in OLDER_BERTHS {
+        show(tool.program, tool.short(), tool.find().as_deref());
+    }
     require(options.peers)
 }
 
@@ -56,7 +61,7 @@ pub(crate) fn require(peers: bool) -> Outcome<()> {
         return Ok(());
     }
     Err(format!(
-        "missing: {}\n       `cargo xtask tools --install{}` fetches them; it needs apt-get (as root), go, npm and cargo",
+        "missing: {}\n       `cargo xtask tools --install{}` fetches them; it needs apt-get (as root), go, npm, cargo and a clone with its history",
         missing.join(", "),
         if peers { " --peers" } else { "" },
     ))
@@ -74,7 +79,20 @@ pub(crate) fn install(peers: bool) -> Outcome<()> {
     for tool in CARGO_PROGRAMS.iter().filter(|tool| tool.find().is_none()) {
         timed(tool.program, || build_cargo(tool))?;
     }
+    build_older()?;
     require(peers)
+}
+
+fn build_older() -> Outcome<()> {
+    let mut missing = OLDER_BERTHS.iter().filter(|tool| tool.find().is_none()).peekable();
+    if missing.peek().is_none() {
+        return Ok(());
+    }
+    let yard = older::Yard::open()?;
+    for tool in missing {
+        timed(tool.program, || yard.build(tool))?;
+    }
+    yard.close()
 }
 
 fn go_programs(peers: bool) -> impl Iterator<Item = &'static GoProgram> {
@@ -86,11 +104,13 @@ fn missing(peers: bool) -> Vec<String> {
     let go = go_programs(peers).filter(|tool| tool.find().is_none());
     let npm = NPM_PROGRAMS.iter().filter(|tool| tool.find().is_none());
     let cargo = CARGO_PROGRAMS.iter().filter(|tool| tool.find().is_none());
+    let older = OLDER_BERTHS.iter().filter(|tool| tool.find().is_none());
     packaged
         .map(|tool| format!("{} (package {})", tool.program, tool.package))
         .chain(go.map(|tool| format!("{} ({} {})", tool.program, tool.module, tool.version)))
         .chain(npm.map(|tool| format!("{} {}", tool.program, tool.version)))
         .chain(cargo.map(|tool| format!("{} {}", tool.program, tool.version)))
+        .chain(older.map(|tool| format!("{} (commit {})", tool.program, tool.short())))
         .collect()
 }
 
@@ -183,12 +203,8 @@ fn build_cargo(tool: &CargoProgram) -> Outcome<()> {
     shell::run(&mut cargo)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a task of a person at a terminal has the real clock"
-)]
 fn timed(what: &str, work: impl FnOnce() -> Outcome<()>) -> Outcome<()> {
-    let begun = std::time::Instant::now();
+    let begun = shell::now();
     work()?;
     println!("{what}: {:.0} s", begun.elapsed().as_secs_f32());
     Ok(())

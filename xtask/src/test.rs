@@ -32,6 +32,7 @@ enum Step {
     Licences,
     Advisories,
     Unit,
+    Timing,
     Build,
     Conformance,
     ConformanceOfPeer,
@@ -42,12 +43,13 @@ enum Step {
     Clients,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step::Format,
     Step::Lints,
     Step::Licences,
     Step::Advisories,
     Step::Unit,
+    Step::Timing,
     Step::Build,
     Step::Conformance,
     Step::ConformanceOfPeer,
@@ -61,7 +63,7 @@ const STEPS: [Step; 13] = [
 /// The modules of the client tests that run by themselves, one test after the other: they start several
 /// servers each, and some of them measure times.
 const MATRIX: [&str; 2] = ["adapters::", "matrix::"];
-const REPLICAS: [&str; 4] = ["faults::", "replicas::", "rolling::", "storm::"];
+const REPLICAS: [&str; 5] = ["faults::", "replicas::", "rolling::", "storm::", "upgrade::"];
 /// The modules of everyday clients, which also run on the other stores. The rest is about files, images and
 /// programs rather than about what is below.
 const EVERYDAY: [&str; 13] = [
@@ -131,6 +133,7 @@ impl Tally {
             Step::Licences => licences(),
             Step::Advisories => advisories(),
             Step::Unit => unit(self),
+            Step::Timing => timing(self),
             Step::Build => build(),
             Step::Conformance => conformance::against_berth(|line| self.count(line)),
             Step::ConformanceOfPeer => {
@@ -208,6 +211,13 @@ fn unit(tally: &mut Tally) -> Outcome<()> {
     })
 }
 
+/// What a stopwatch tells somebody who may not know it. By itself: whatever runs beside it is noise.
+fn timing(tally: &mut Tally) -> Outcome<()> {
+    let mut test = shell::cargo();
+    test.args(["test", "--workspace", "--test", "it", "--no-fail-fast", "--", "--ignored"]);
+    shell::run_watched(test.args(["--test-threads=1", "timing::"]), |line| tally.count(line))
+}
+
 fn build() -> Outcome<()> {
     shell::run(shell::cargo().args(["build", "--release", "--package", "berth"]))
 }
@@ -222,7 +232,9 @@ fn with_postgres(tally: &mut Tally) -> Outcome<()> {
     let mut moved = shell::cargo();
     moved.env("PATH", tools::path_with_tools());
     moved.args(["test", "--workspace", "--test", "it", "--no-fail-fast", "--", "--ignored"]);
-    shell::run_watched(moved.args(["--test-threads=1", "moved::"]), |line| tally.count(line))
+    shell::run_watched(moved.args(["--test-threads=1", "moved::", "directory::"]), |line| {
+        tally.count(line)
+    })
 }
 
 /// The client tests of these modules, one after the other. With a filter the last step runs what it names.

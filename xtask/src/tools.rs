@@ -38,6 +38,14 @@ pub(crate) struct CargoProgram {
     pub version: &'static str,
 }
 
+/// An older version of Berth, which the tests of upgrades run beside the one under test.
+pub(crate) struct OlderBerth {
+    /// The name under which the tests find it.
+    pub program: &'static str,
+    /// The commit that it is built from, in full.
+    pub commit: &'static str,
+}
+
 /// Debian keeps the server's programs beside each other by version and off everybody's PATH.
 const POSTGRES: &str = "/usr/lib/postgresql/*/bin/postgres";
 
@@ -65,6 +73,8 @@ pub(crate) const PACKAGED: &[Packaged] = &[
     packaged("strace", "strace"),
     packaged("mkfs.ext4", "e2fsprogs"),
     packaged("xfs_io", "xfsprogs"),
+    packaged("git", "git"),
+    packaged("sqlite3", "sqlite3"),
     packaged("mount", "mount"),
     packaged("unshare", "util-linux"),
     packaged("ip", "iproute2"),
@@ -102,6 +112,13 @@ pub(crate) const NPM_PROGRAMS: &[NpmProgram] = &[
 pub(crate) const CARGO_PROGRAMS: &[CargoProgram] = &[
     CargoProgram { program: "cargo-deny", version: "0.20.2" },
     CargoProgram { program: "cargo-audit", version: "0.22.2" },
+];
+
+pub(crate) const OLDER_BERTHS: &[OlderBerth] = &[
+    // The last one before buckets and PostgreSQL: schema 4 of SQLite.
+    OlderBerth { program: "berth-core", commit: "e742deeebb7868ff5aa09c8ad93df7e6ca09a4a3" },
+    // The last one before accounts: schema 1 of PostgreSQL.
+    OlderBerth { program: "berth-cluster", commit: "2860ae2e0fb0e70b85143e6d104b22b406ef5e19" },
 ];
 
 const fn packaged(program: &'static str, package: &'static str) -> Packaged {
@@ -181,6 +198,22 @@ impl CargoProgram {
     }
 }
 
+impl OlderBerth {
+    /// The folder of this commit, which holds nothing else.
+    pub(crate) fn folder(&self) -> PathBuf {
+        cache().join(format!("{}-{}", self.program, self.short()))
+    }
+
+    /// The commit, as people write it.
+    pub(crate) fn short(&self) -> &'static str {
+        self.commit.get(..10).unwrap_or(self.commit)
+    }
+
+    pub(crate) fn find(&self) -> Option<PathBuf> {
+        Some(self.folder().join(self.program)).filter(|path| path.is_file())
+    }
+}
+
 /// Where built programs live: `$BERTH_TOOLS_DIR`, else the user's cache folder.
 pub(crate) fn cache() -> PathBuf {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -197,6 +230,7 @@ pub(crate) fn path_with_tools() -> std::ffi::OsString {
     let folders = built
         .chain(NPM_PROGRAMS.iter().map(NpmProgram::bin))
         .chain(CARGO_PROGRAMS.iter().map(|tool| tool.folder().join("bin")))
+        .chain(OLDER_BERTHS.iter().map(OlderBerth::folder))
         .chain(postgres.as_deref().and_then(Path::parent).map(Path::to_path_buf));
     let before = std::env::var_os("PATH").unwrap_or_default();
     let all = folders.chain(std::env::split_paths(&before)).chain(system_folders());

@@ -52,6 +52,11 @@ pub fn replica(storage: &str, metadata: &str) -> Registry {
 
 /// The settings of such a process.
 pub(crate) fn settings(storage: &str, metadata: &str) -> Settings {
-    let settings = Settings::of(Program::Berth).with_storage(storage).with_metadata(metadata);
+    settings_of(Program::Berth, storage, metadata)
+}
+
+/// The settings of such a process of this version.
+pub fn settings_of(program: Program, storage: &str, metadata: &str) -> Settings {
+    let settings = Settings::of(program).with_storage(storage).with_metadata(metadata);
     settings.with_secret(SECRET)
 }

@@ -61,6 +61,7 @@ struct Shared {
     raging: AtomicBool,
     chance: Mutex<StdRng>,
     struck: [AtomicU64; FAULTS.len()],
+    carried: AtomicU64,
 }
 
 impl FaultProxy {
@@ -74,6 +75,7 @@ impl FaultProxy {
             raging: AtomicBool::new(false),
             chance: Mutex::new(StdRng::seed_from_u64(seed)),
             struck: Default::default(),
+            carried: AtomicU64::new(0),
         });
         let serving = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -102,6 +104,11 @@ impl FaultProxy {
     /// How often this fault was done.
     pub fn struck(&self, fault: Fault) -> u64 {
         self.shared.struck[fault as usize].load(Ordering::SeqCst)
+    }
+
+    /// Bytes that went to the store and came from it so far.
+    pub fn carried(&self) -> u64 {
+        self.shared.carried.load(Ordering::SeqCst)
     }
 }
 
@@ -174,6 +181,8 @@ impl Shared {
         store.write_all(&request.bytes)?;
         let mut answer = Vec::new();
         store.read_to_end(&mut answer)?;
+        let bytes = request.bytes.len() + answer.len();
+        self.carried.fetch_add(bytes as u64, Ordering::SeqCst);
         Ok(answer)
     }
 }

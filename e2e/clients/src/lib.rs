@@ -23,6 +23,7 @@ pub mod fault_proxy;
 pub mod fixture;
 pub mod gcs;
 pub mod http;
+pub mod inventory;
 pub mod journal;
 pub mod load;
 pub mod minio;

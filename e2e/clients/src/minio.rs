@@ -48,8 +48,8 @@ impl Minio {
         format!("http://{}", self.host)
     }
 
-    /// The folder of its data.
-    pub(crate) fn root(&self) -> &Path {
+    /// The folder of its data. A folder in it stands for an object, and bears its name.
+    pub fn root(&self) -> &Path {
         self.folder.path()
     }
 

@@ -52,6 +52,12 @@ impl Postgres {
         format!("postgres://{SYSTEM_USER}@{}/{DATABASE}?sslmode=disable", self.host())
     }
 
+    /// Runs a statement, as an operator would by hand; answers its rows, columns parted by `|`.
+    pub fn query(&self, sql: &str) -> String {
+        let quiet = ["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"];
+        command::ok(command::command("psql").args(quiet).args([&self.url(), "--command", sql]))
+    }
+
     /// Ends it at once ("immediate": no goodbye to clients, recovery at the next start).
     pub fn stop(&mut self) {
         self.daemon.end("QUIT");

@@ -21,6 +21,10 @@ pub const PASSWORD: &str = "correct horse";
 pub enum Program {
     /// The build under test.
     Berth,
+    /// The last version before buckets and PostgreSQL.
+    BerthCore,
+    /// The last version before accounts.
+    BerthCluster,
     /// The original, version 2.8.2, as packaged.
     DockerRegistry,
 }
@@ -35,6 +39,7 @@ pub struct Settings {
     port: Option<u16>,
     secret: Option<String>,
     password: bool,
+    role: Option<&'static str>,
     environment: Vec<(String, String)>,
     more: String,
 }
@@ -77,6 +82,7 @@ impl Settings {
             port: None,
             secret: None,
             password: false,
+            role: None,
             environment: Vec::new(),
             more: String::new(),
         }
@@ -118,6 +124,12 @@ impl Settings {
         self
     }
 
+    /// Starts it with `--role`, for this part of the work.
+    pub fn with_role(mut self, role: &'static str) -> Self {
+        self.role = Some(role);
+        self
+    }
+
     /// Sets an environment variable of the server.
     pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -141,11 +153,11 @@ impl Settings {
         let port = self.port.unwrap_or_else(free_port);
         let elsewhere = servers.as_ref().and_then(Servers::root).map(Path::to_path_buf);
         let root = self.root.clone().or(elsewhere).unwrap_or_else(|| folder.path().join("data"));
-        let config = folder.path().join("config.yml");
-        std::fs::write(&config, self.config(&root, port, folder.path())).unwrap();
+        let config = self.write(&root, port, folder.path());
         let mut command = Command::new(binary(self.program));
         without_settings(&mut command);
-        command.arg("serve").arg(&config).envs(self.environment);
+        let role = self.role.iter().flat_map(|role| ["--role", role]);
+        command.arg("serve").args(role).arg(&config).envs(self.environment);
         let log = folder.path().join("log");
         let daemon = Daemon::start(&command, &log, "KILL");
         let host = format!("127.0.0.1:{port}");
@@ -163,6 +175,24 @@ impl Settings {
         };
         registry.wait_until_ready();
         registry
+    }
+
+    /// Starts it, which must fail, and answers what it said.
+    pub fn refused(self) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let root = self.root.clone().unwrap_or_else(|| folder.path().join("data"));
+        let config = self.write(&root, free_port(), folder.path());
+        let mut command = command::command(binary(self.program).to_str().unwrap());
+        without_settings(&mut command);
+        let role = self.role.iter().flat_map(|role| ["--role", role]);
+        command::refused(command.arg("serve").args(role).arg(&config).envs(self.environment))
+    }
+
+    /// Writes the configuration file and answers where.
+    fn write(&self, root: &Path, port: u16, folder: &Path) -> PathBuf {
+        let path = folder.join("config.yml");
+        std::fs::write(&path, self.config(root, port, folder)).unwrap();
+        path
     }
 
     fn config(&self, root: &Path, port: u16, folder: &Path) -> String {
@@ -250,7 +280,7 @@ impl Registry {
 
     fn wait_until_ready(&self) {
         // The original has no /readyz; it is ready once it answers at all.
-        let path = if self.program == Program::Berth { "/readyz" } else { "/v2/" };
+        let path = if self.program == Program::DockerRegistry { "/v2/" } else { "/readyz" };
         let url = self.url() + path;
         self.daemon.wait_until(&url, || {
             let answer = ureq::get(&url).config().http_status_as_error(false).build().call();
@@ -259,11 +289,18 @@ impl Registry {
     }
 }
 
-/// The binary of `program`: for Berth `$BERTH_BIN`, else the newest build of this checkout.
+/// The binary of `program`: for Berth `$BERTH_BIN`, else the newest build of this checkout; for all others
+/// the one on PATH.
 pub fn binary(program: Program) -> PathBuf {
-    if program == Program::DockerRegistry {
-        return PathBuf::from("docker-registry");
+    match program {
+        Program::Berth => under_test(),
+        Program::BerthCore => PathBuf::from("berth-core"),
+        Program::BerthCluster => PathBuf::from("berth-cluster"),
+        Program::DockerRegistry => PathBuf::from("docker-registry"),
     }
+}
+
+fn under_test() -> PathBuf {
     if let Some(set) = std::env::var_os("BERTH_BIN") {
         return PathBuf::from(set);
     }

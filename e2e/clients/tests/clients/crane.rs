@@ -18,21 +18,34 @@ pub(crate) fn pushed(registry: &Registry, repository: &str, tag: &str) -> String
     digest(&image.manifest)
 }
 
+/// Pushes an image whose one layer has one file, `note`, with this content, and answers its digest.
+pub(crate) fn append(image: &str, content: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("note"), content).unwrap();
+    let layer = folder.path().join("layer.tar");
+    let (from, layer) = (folder.path().to_str().unwrap(), layer.to_str().unwrap());
+    run("tar", &["--create", "--file", layer, "--directory", from, "note"]);
+    run("crane", &["append", "--insecure", "--new_layer", layer, "--new_tag", image]);
+    run("crane", &["digest", "--insecure", image])
+}
+
+/// Pushes an index of these images under this name, and answers its digest.
+pub(crate) fn append_index(name: &str, images: &[&str]) -> String {
+    let images = images.iter().flat_map(|image| ["--manifest", image]);
+    let mut crane = command::command("crane");
+    crane.args(["index", "append", "--insecure", "--tag", name]).args(images);
+    command::ok(&mut crane);
+    run("crane", &["digest", "--insecure", name])
+}
+
 #[test]
 #[ignore = "needs real clients: cargo xtask test"]
 fn crane_appends_a_layer_and_exports_what_it_holds() {
     let registry = Registry::start();
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("note"), "hello").unwrap();
-    let layer = folder.path().join("layer.tar");
-    let layer = layer.to_str().unwrap();
-    run(
-        "tar",
-        &["--create", "--file", layer, "--directory", folder.path().to_str().unwrap(), "note"],
-    );
     let image = registry.image("team/crane:1");
-    run("crane", &["append", "--insecure", "--new_layer", layer, "--new_tag", &image]);
+    append(&image, b"hello");
     run("crane", &["validate", "--insecure", "--remote", &image]);
+    let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out.tar");
     run("crane", &["export", "--insecure", &image, out.to_str().unwrap()]);
     let note = run("tar", &["--extract", "--to-stdout", "--file", out.to_str().unwrap(), "note"]);

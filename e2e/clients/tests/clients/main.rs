@@ -11,9 +11,11 @@
 
 mod access;
 mod adapters;
+mod bucket;
 mod buildah;
 mod buildkit;
 mod chart;
+mod checked;
 mod compose;
 mod containerd;
 mod cosign;
@@ -27,12 +29,15 @@ mod image;
 mod kill;
 mod matrix;
 mod oras;
+mod owner;
 mod podman;
 mod power_cut;
 mod readme;
 mod regctl;
 mod replicas;
+mod roles;
 mod rolling;
 mod skopeo;
 mod storm;
 mod tree;
+mod upgrade;

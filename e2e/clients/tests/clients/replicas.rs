@@ -9,14 +9,14 @@ use clients::registry::Registry;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-const REPOSITORY: &str = "team/app";
+pub(crate) const REPOSITORY: &str = "team/app";
 
 fn clients_of(cluster: &Cluster) -> Vec<Client> {
     cluster.replicas.iter().map(|replica| Client::new(&replica.url())).collect()
 }
 
 /// The path of a Location, which the next replica is asked for.
-fn path(answer: &Answer) -> String {
+pub(crate) fn path(answer: &Answer) -> String {
     let location = answer.header("Location");
     match location.split_once("://") {
         Some((_, rest)) => rest[rest.find('/').unwrap()..].to_owned(),
@@ -24,14 +24,15 @@ fn path(answer: &Answer) -> String {
     }
 }
 
-fn begin(client: &Client) -> String {
+/// Begins an upload and answers where its first chunk goes.
+pub(crate) fn begin(client: &Client) -> String {
     let begun = client.send("POST", &format!("/v2/{REPOSITORY}/blobs/uploads/"), &[], &[]).unwrap();
     assert_eq!(begun.status, 202);
     path(&begun)
 }
 
 /// Sends `chunk`, which begins at byte `from`, and answers where the next one goes.
-fn send(client: &Client, place: &str, from: usize, chunk: &[u8]) -> String {
+pub(crate) fn send(client: &Client, place: &str, from: usize, chunk: &[u8]) -> String {
     let range = format!("{from}-{}", from + chunk.len() - 1);
     let kind = ("Content-Type", "application/octet-stream");
     let sent = client.send("PATCH", place, &[kind, ("Content-Range", &range)], chunk).unwrap();
@@ -42,7 +43,7 @@ fn send(client: &Client, place: &str, from: usize, chunk: &[u8]) -> String {
 }
 
 /// Uploads `bytes` in chunks of the sizes that `size` names, each to the next replica.
-fn upload_by_turns(clients: &[Client], bytes: &[u8], mut size: impl FnMut() -> usize) {
+pub(crate) fn upload_by_turns(clients: &[Client], bytes: &[u8], mut size: impl FnMut() -> usize) {
     let mut turns = clients.iter().cycle();
     let mut place = begin(turns.next().unwrap());
     let mut from = 0;
@@ -60,8 +61,33 @@ fn upload_by_turns(clients: &[Client], bytes: &[u8], mut size: impl FnMut() -> u
     }
 }
 
+/// Two replicas move a tag by turns, and each reads what the other one wrote; then each deletes.
+pub(crate) fn say_at_once_what_the_other_acknowledged(clients: &[Client]) {
+    let images = [81, 82].map(|seed| fixture::image(seed, 1, 1_000));
+    for blob in images.iter().flat_map(|image| &image.blobs) {
+        assert_eq!(clients[0].push_blob(REPOSITORY, blob).unwrap().status, 201);
+    }
+    let tag = format!("/v2/{REPOSITORY}/manifests/moving");
+    for round in 0..500 {
+        let (writer, reader) = (&clients[round % 2], &clients[(round + 1) % 2]);
+        let manifest = &images[round / 2 % 2].manifest;
+        let pushed = writer.push_manifest(REPOSITORY, "moving", manifest).unwrap();
+        assert_eq!(pushed.status, 201, "round {round}");
+        let read = reader.get(&tag);
+        assert_eq!((read.status, &read.body), (200, manifest), "round {round}");
+    }
+    assert_eq!(clients[0].send("DELETE", &tag, &[], &[]).unwrap().status, 202);
+    assert_eq!(clients[1].get(&tag).status, 404);
+    let blob = format!("/v2/{REPOSITORY}/blobs/{}", digest(&images[0].blobs[1]));
+    let manifest = format!("/v2/{REPOSITORY}/manifests/{}", digest(&images[0].manifest));
+    assert_eq!(clients[1].send("DELETE", &manifest, &[], &[]).unwrap().status, 202);
+    assert_eq!(clients[0].get(&manifest).status, 404);
+    assert_eq!(clients[1].send("DELETE", &blob, &[], &[]).unwrap().status, 202);
+    assert_eq!(clients[0].get(&blob).status, 404);
+}
+
 /// Whether this replica logged a request of this method.
-fn answered(replica: &Registry, method: &str) -> bool {
+pub(crate) fn answered(replica: &Registry, method: &str) -> bool {
     replica.log().contains(&format!("http.request.method={method}"))
 }
 
@@ -160,28 +186,7 @@ fn the_other_replica_knows_how_far_an_upload_is_and_that_it_was_cancelled() {
 #[ignore = "needs servers: cargo xtask test"]
 fn what_one_replica_acknowledged_the_other_one_says_at_once() {
     let cluster = Cluster::start(2, Retry::Never);
-    let clients = clients_of(&cluster);
-    let images = [81, 82].map(|seed| fixture::image(seed, 1, 1_000));
-    for blob in images.iter().flat_map(|image| &image.blobs) {
-        assert_eq!(clients[0].push_blob(REPOSITORY, blob).unwrap().status, 201);
-    }
-    let tag = format!("/v2/{REPOSITORY}/manifests/moving");
-    for round in 0..500 {
-        let (writer, reader) = (&clients[round % 2], &clients[(round + 1) % 2]);
-        let manifest = &images[round / 2 % 2].manifest;
-        let pushed = writer.push_manifest(REPOSITORY, "moving", manifest).unwrap();
-        assert_eq!(pushed.status, 201, "round {round}");
-        let read = reader.get(&tag);
-        assert_eq!((read.status, &read.body), (200, manifest), "round {round}");
-    }
-    assert_eq!(clients[0].send("DELETE", &tag, &[], &[]).unwrap().status, 202);
-    assert_eq!(clients[1].get(&tag).status, 404);
-    let blob = format!("/v2/{REPOSITORY}/blobs/{}", digest(&images[0].blobs[1]));
-    let manifest = format!("/v2/{REPOSITORY}/manifests/{}", digest(&images[0].manifest));
-    assert_eq!(clients[1].send("DELETE", &manifest, &[], &[]).unwrap().status, 202);
-    assert_eq!(clients[0].get(&manifest).status, 404);
-    assert_eq!(clients[1].send("DELETE", &blob, &[], &[]).unwrap().status, 202);
-    assert_eq!(clients[0].get(&blob).status, 404);
+    say_at_once_what_the_other_acknowledged(&clients_of(&cluster));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use clients::accounts::PASSWORD;
 use clients::command;
 use clients::engine::Docker;
+use clients::fixture;
 
 use super::{house, is_about_rights};
 use crate::docker::build;
@@ -38,17 +39,25 @@ fn docker_does_what_its_user_may_and_reads_why_not() {
 #[ignore = "needs real clients: cargo xtask test"]
 fn docker_pulls_what_is_public_without_a_login_and_nothing_else() {
     let (house, docker) = (house(), Docker::shared());
-    let (public, private) =
-        (house.registry.image("open/app:1"), house.registry.image("secret/app:1"));
-    // The layers are noise: the engine asks for the manifest first, which is the question here.
-    let manifest = ["manifest", "inspect", "--insecure"];
-    docker.run(&[&manifest[..], &[&public]].concat());
-    let absent = house.registry.image("secret/absent:1");
-    let [forbidden, absent] = [&private, &absent].map(|image| {
-        docker.refused(&[&manifest[..], &[image]].concat()).replace(image.as_str(), "IMAGE")
-    });
-    let nameless = |said: &str| said.replace("secret/app", "X").replace("secret/absent", "X");
-    assert_eq!(nameless(&forbidden), nameless(&absent), "absent and forbidden look alike");
+    let host = house.registry.host();
+    let [public, private, absent] = ["open/greeting:1", "secret/greeting:1", "secret/absent:1"]
+        .map(|name| house.registry.image(name));
+    build(&docker, &public);
+    docker.run(&["tag", &public, &private]);
+    docker.run(&["login", "-u", "root", "-p", PASSWORD, host]);
+    docker.run(&["push", &public]);
+    docker.run(&["push", &private]);
+    docker.run(&["logout", host]);
+    docker.run(&["rmi", &public, &private]);
+    docker.run(&["pull", &public]);
+    assert_eq!(docker.run(&["run", "--rm", &public]), fixture::GREETING);
+    // The layers are here now, and still nobody learns of the private image that has them too.
+    let [forbidden, missing] = [&private, &absent].map(|image| docker.refused(&["pull", image]));
+    is_about_rights(&forbidden);
+    let nameless = |said: &str| said.replace("secret/greeting", "X").replace("secret/absent", "X");
+    assert_eq!(nameless(&forbidden), nameless(&missing), "absent and forbidden look alike");
+    is_about_rights(&docker.refused(&["push", &public]));
+    docker.run(&["rmi", &public]);
 }
 
 #[test]

@@ -22,7 +22,8 @@ fn house() -> (Accounts, Provider, TempDir) {
     let section = format!(
         "auth:\n  berth:\n    sources:\n      - name: sso\n        type: oidc\n        issuer: {issuer}\n        \
          client_id: {CLIENT}\n        client_secret_file: {secret}\n        groups_claim: groups\n        \
-         username_claim: preferred_username\n        allow_private: true\n    ci:\n      \
+         username_claim: preferred_username\n        allow_private: true\n        \
+         token_lifetime: 7d\n    ci:\n      \
          - issuer: {issuer}\n        audience: {CLIENT}\n        allow_private: true\n        \
          claims: {{repository: 'acme/*', ref: refs/heads/main}}\n        robot: ci\n"
     );
@@ -51,7 +52,9 @@ fn a_person_signs_in_by_browser_and_their_groups_decide() {
     accounts.grant("group:sso/devs", "developer", "team/**");
     accounts.operator(&["visibility", "open/**", "public"]);
     let begin = format!("{}/auth/oidc/sso/login", accounts.registry.url());
-    let token = token_on(&Browser::new().sign_in(&begin, "ann"));
+    let page = Browser::new().sign_in(&begin, "ann");
+    assert!(page.contains("good for 7 days"), "{page}");
+    let token = token_on(&page);
     let home = tempfile::tempdir().unwrap();
     let host = accounts.registry.host();
     ok(&mut crane(&home, &["auth", "login", "-u", "ann", "-p", &token, host]));
