@@ -233,7 +233,7 @@ fn with_postgres(tally: &mut Tally) -> Outcome<()> {
     moved.env("PATH", tools::path_with_tools());
     moved.args(["test", "--workspace", "--test", "it", "--no-fail-fast", "--", "--ignored"]);
     shell::run_watched(moved.args(["--test-threads=1", "moved::", "directory::"]), |line| {
-        tally.count(line)
+        tally.count(line);
     })
 }
 

@@ -28,7 +28,7 @@ pub(crate) use access::{
 };
 pub(crate) use home::home;
 pub(crate) use stores::{Stores, World, open_stores};
-pub(crate) use trial::trial;
+pub(crate) use trial::{Tried, administrators, database, trial};
 
 /// The setting under which the key of upload ids is kept.
 pub(crate) const UPLOAD_KEY: &str = "upload-key";

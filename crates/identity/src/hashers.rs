@@ -9,7 +9,7 @@ use store::Random;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::password::{self, HashError, Verdict};
+use crate::password::{self, Cost, HashError, Verdict};
 use crate::secret::Secret;
 
 /// Hashes computed at once; more wait.
@@ -38,6 +38,7 @@ pub enum HashersError {
 pub struct Hashers {
     at_once: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    cost: Cost,
 }
 
 impl Default for Hashers {
@@ -52,7 +53,20 @@ impl Hashers {
         Self {
             at_once: Arc::new(Semaphore::new(at_once)),
             waiting: Arc::new(Semaphore::new(waiting)),
+            cost: Cost::default(),
         }
+    }
+
+    /// The same with another cost of new hashes.
+    #[must_use]
+    pub fn costing(self, cost: Cost) -> Self {
+        Self { cost, ..self }
+    }
+
+    /// What is computed for somebody of whom no hash is stored: as much as a
+    /// new hash costs, and no password is right for it.
+    pub fn dummy(&self) -> String {
+        password::nothing(self.cost)
     }
 
     /// [`password::verify`] on a thread that may take its time.
@@ -66,8 +80,9 @@ impl Hashers {
         password: Secret,
         random: Arc<dyn Random>,
     ) -> Result<String, HashersError> {
-        let made = self.run(move || password::hash(password.reveal().as_bytes(), &*random)).await?;
-        Ok(made?)
+        let cost = self.cost;
+        let made = self.run(move || password::hash(password.reveal().as_bytes(), cost, &*random));
+        Ok(made.await??)
     }
 
     async fn run<T: Send + 'static>(

@@ -9,14 +9,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use base64::Engine as _;
 use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
 use store::{Clock, Random};
 
 use crate::hashers::Hashers;
+use crate::jose::BASE64URL;
 use crate::password::{self, Verdict};
 use crate::remembered::Remembered;
 use crate::secret::Secret;
-use crate::source::{Identity, IdentitySource, SourceError};
+use crate::source::{Identity, IdentitySource, Known, SourceError};
 
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -84,8 +87,13 @@ impl HtpasswdFile {
         SourceError::Unavailable(format!("htpasswd: {}: {error}", self.path.display()))
     }
 
-    async fn is_right(&self, user: &str, password: &str) -> Result<bool, SourceError> {
-        let lines = self.lines()?;
+    /// Whether the password is right according to `lines`.
+    async fn is_right(
+        &self,
+        lines: &Lines,
+        user: &str,
+        password: &str,
+    ) -> Result<bool, SourceError> {
         let known = lines.hashes.get(user);
         let hash = known.unwrap_or(&lines.dummy);
         // The stored hash is part of the key, so changing it forgets the old password.
@@ -110,10 +118,32 @@ impl IdentitySource for HtpasswdFile {
     }
 
     async fn verify(&self, user: &str, password: &str) -> Result<Option<Identity>, SourceError> {
-        if password.len() > password::MAX_PASSWORD || !self.is_right(user, password).await? {
+        if password.len() > password::MAX_PASSWORD {
             return Ok(None);
         }
-        Ok(Identity::checked(user, user, None, Vec::new()))
+        let lines = self.lines()?;
+        let is_right = self.is_right(&lines, user, password).await?;
+        Ok(lines.identity(user).filter(|_| is_right))
+    }
+
+    /// A file has no groups to tell.
+    async fn look_up(&self, user: &str) -> Result<Option<Known>, SourceError> {
+        let identity = self.lines()?.identity(user);
+        Ok(identity.map(|identity| Known { identity, tells_groups: false }))
+    }
+
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+}
+
+impl Lines {
+    fn identity(&self, user: &str) -> Option<Identity> {
+        let hash = self.hashes.get(user)?;
+        let identity = Identity::checked(user, user, None, Vec::new())?;
+        // The hash has a salt of its own: nothing can be looked up by its hash.
+        let mark = format!("line:{}", BASE64URL.encode(Sha256::digest(hash.as_bytes())));
+        Some(Identity { password_mark: Some(mark), ..identity })
     }
 }
 
@@ -233,10 +263,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_user_is_looked_up_without_a_password() {
+        let fixture = fixture(&line("ann", "secret"));
+        let mark = async |user: &str| {
+            let known = fixture.file.look_up(user).await.unwrap()?;
+            assert_eq!((known.identity.name.as_str(), known.tells_groups), (user, false));
+            known.identity.password_mark
+        };
+        let signed_in = fixture.file.verify("ann", "secret").await.unwrap().unwrap();
+        let first = mark("ann").await;
+        assert!(first.is_some() && first == signed_in.password_mark);
+        assert_eq!(mark("bob").await, None);
+        std::fs::write(&fixture.path, line("ann", "other one")).unwrap();
+        fixture.clock.pass(LOOK_EVERY);
+        let second = mark("ann").await;
+        assert!(second.is_some() && second != first);
+        std::fs::write(&fixture.path, "").unwrap();
+        fixture.clock.pass(LOOK_EVERY);
+        assert_eq!(mark("ann").await, None);
+    }
+
+    #[tokio::test]
     async fn a_missing_file_is_not_a_wrong_password() {
         let fixture = fixture("");
         std::fs::remove_file(&fixture.path).unwrap();
         let result = fixture.file.verify("ann", "secret").await;
+        assert!(matches!(result, Err(SourceError::Unavailable(_))));
+        let result = fixture.file.look_up("ann").await;
         assert!(matches!(result, Err(SourceError::Unavailable(_))));
     }
 

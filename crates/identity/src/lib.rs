@@ -30,4 +30,4 @@ pub use hashers::{Busy, Hashers, HashersError};
 pub use htpasswd::HtpasswdFile;
 pub use remembered::{Remembered, RememberedKey};
 pub use secret::Secret;
-pub use source::{Identity, IdentitySource, SourceError};
+pub use source::{Identity, IdentitySource, Known, SourceError};

@@ -24,6 +24,18 @@ pub struct Identity {
     pub email: Option<String>,
     /// All groups at this moment, in byte order, without the source's prefix.
     pub groups: Vec<String>,
+    /// Differs when the password has changed, and says nothing else about it;
+    /// `None` from sources that do not tell.
+    pub password_mark: Option<String>,
+}
+
+/// Somebody whose name a source still knows, found without their password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Who it is, as a sign-in would tell.
+    pub identity: Identity,
+    /// Whether the groups are those that a sign-in would tell. If not, there are none.
+    pub tells_groups: bool,
 }
 
 impl Identity {
@@ -46,7 +58,8 @@ impl Identity {
             groups.truncate(MAX_GROUPS);
         }
         let email = email.filter(|email| printable(email));
-        Some(Self { subject: subject.to_owned(), name: name.to_owned(), email, groups })
+        let (subject, name) = (subject.to_owned(), name.to_owned());
+        Some(Self { subject, name, email, groups, password_mark: None })
     }
 }
 
@@ -90,6 +103,15 @@ pub trait IdentitySource: Send + Sync + 'static {
     /// Who signs in with `user` and `password`: `None` if nobody does, for
     /// whatever reason. Unknown users take as long as known ones.
     async fn verify(&self, user: &str, password: &str) -> Result<Option<Identity>, SourceError>;
+
+    /// Who has the name `user` now: `None` if nobody may sign in with it any
+    /// more, whatever the password. Says nothing to a stranger: it is for those
+    /// who have signed in before.
+    async fn look_up(&self, user: &str) -> Result<Option<Known>, SourceError>;
+
+    /// Whether [`look_up`](Self::look_up) answers from memory, so that each
+    /// request may ask.
+    fn is_at_hand(&self) -> bool;
 }
 
 #[cfg(test)]

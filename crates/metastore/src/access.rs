@@ -119,6 +119,11 @@ pub(crate) fn in_use(what: String) -> Refusal {
     Refusal::Access(AccessRefusal::InUse(what))
 }
 
+/// Refuses what was decided by another version than the current one.
+pub(crate) fn still_of(current: u64, decided: u64) -> Result<(), Refusal> {
+    if current == decided { Ok(()) } else { Err(Refusal::Access(AccessRefusal::Stale)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@
 //! of the log on the way of a request. Lines are written unchained; one leased
 //! sealer gives them a sequence and chains them by hash afterwards.
 
+mod check;
 mod gather;
 mod seal;
 
@@ -16,8 +17,9 @@ use parking_lot::Mutex;
 use store::{AuditNote, AuditStore, Clock, StoreError};
 use tokio::sync::Semaphore;
 
+pub use check::{CheckError, CheckFrom, CheckedPart, check_part};
 use gather::Gathered;
-pub use seal::{AuditRetention, BrokenChain, prune_once, seal_once, verify_chain};
+pub use seal::{AuditRetention, BrokenChain, Pruned, prune_once, seal_once, verify_chain};
 
 /// Notes that wait to be written.
 const MAX_WAITING: usize = 10_000;
@@ -27,9 +29,21 @@ const BATCH: usize = 1_000;
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
 /// How often waiting notes are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// Room in the queue that refusals leave to all else: while the store is slow,
-/// they are gathered on.
-const NOT_FOR_REFUSALS: usize = MAX_WAITING / 2;
+/// Room in the queue that refusals and logins leave to all else: while the
+/// store is slow, they are gathered on.
+const NOT_FOR_GATHERED: usize = MAX_WAITING / 2;
+/// Room in the queue that is kept for those who wait for it: what was pushed
+/// and removed is not lost because much is pulled.
+const FOR_WRITES: usize = MAX_WAITING / 10;
+
+/// From where a request came, as a line about it tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The client's address, as far as it is known.
+    pub address: Option<String>,
+    /// Id of the request in the access log.
+    pub request: Option<String>,
+}
 
 /// The log of one process.
 pub struct AuditLog {
@@ -37,7 +51,7 @@ pub struct AuditLog {
     clock: Arc<dyn Clock>,
     waiting: Mutex<VecDeque<AuditNote>>,
     room: Semaphore,
-    /// Refusals of a minute, in few lines.
+    /// Refusals and logins of a minute, in few lines.
     gathered: Mutex<Gathered>,
     /// One write at a time, so that lines stay in order.
     writing: tokio::sync::Mutex<()>,
@@ -64,14 +78,16 @@ impl AuditLog {
     }
 
     /// Notes without waiting: for reads, and for whatever must go on. Without
-    /// room the note is dropped, counted and told to the process log.
+    /// room, but for what is kept for writes, the note is dropped, counted and
+    /// told to the process log.
     pub fn note(&self, note: AuditNote) {
+        let has_room = self.room.available_permits() > FOR_WRITES;
         match self.room.try_acquire() {
-            Ok(room) => {
+            Ok(room) if has_room => {
                 room.forget();
                 self.waiting.lock().push_back(note);
             }
-            Err(_) => self.drop_note(&note),
+            _ => self.drop_note(&note),
         }
     }
 
@@ -102,6 +118,15 @@ impl AuditLog {
         self.gathered.lock().failed_login(note);
     }
 
+    /// Notes that somebody signed in. Logins of the same subject through the
+    /// same proof, from the same address (of IPv6 the same /64) in the same
+    /// minute become one line with their count; those of a subject from more
+    /// than eight places share one without an address. With more than 500 such
+    /// lines at once the rest becomes one about `many`.
+    pub fn signed_in(&self, note: AuditNote) {
+        self.gathered.lock().signed_in(note);
+    }
+
     /// Notes that were dropped because the store was too slow, since the start.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -113,15 +138,15 @@ impl AuditLog {
         tracing::error!(actor, action, target, outcome, "a line of the audit log was dropped");
     }
 
-    /// Writes what waits, and the refusals of minutes that are over.
+    /// Writes what waits, and the refusals and logins of minutes that are over.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        let room = self.room.available_permits().saturating_sub(NOT_FOR_REFUSALS);
+        let room = self.room.available_permits().saturating_sub(NOT_FOR_GATHERED);
         let over = self.gathered.lock().take(Some(self.clock.now()), room);
         over.into_iter().for_each(|note| self.note(note));
         self.write().await
     }
 
-    /// Writes all that waits, also the refusals of this minute: for the end.
+    /// Writes all that waits, also the refusals and logins of this minute: for the end.
     pub async fn flush_all(&self) -> Result<(), StoreError> {
         self.write().await?;
         let all = self.gathered.lock().take(None, MAX_WAITING);

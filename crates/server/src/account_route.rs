@@ -2,7 +2,7 @@
 
 use http::{Method, header};
 use oci::ErrorCode;
-use registry::access::{Caller, Presented};
+use registry::access::{Asked, Caller, Presented};
 
 use crate::answer::Answer;
 use crate::api::{self, ApiCall};
@@ -11,6 +11,7 @@ use crate::auth::Berth;
 use crate::endpoint::browser::{self, BrowserCall};
 use crate::endpoint::{self, EndpointCall};
 use crate::failure::Failure;
+use crate::http::forwarded::is_host;
 use crate::http::query::Query;
 use crate::http::request_body::RequestBody;
 use crate::net::Peer;
@@ -23,7 +24,7 @@ pub(crate) struct Asking<'r> {
     pub peer: &'r Peer,
     pub route: &'r Route,
     pub presented: Presented<'r>,
-    /// The host and port that was asked.
+    /// The host and port that was asked, as far as the request says so.
     pub authority: Option<String>,
 }
 
@@ -42,12 +43,14 @@ impl App {
         let trace = Trace { address: from, request: &id };
         match route {
             Route::Api(path) if path == api::SETUP && parts.method == Method::POST => {
-                api::setup(berth, parts, body).await
+                api::setup(berth, parts, body, trace).await
             }
             Route::Api(path) => {
                 let caller = self.api_caller(berth, &request, notes).await?;
                 notes.caller = Some(caller.clone());
-                let call = ApiCall { berth, parts, path, caller: &caller, trace };
+                self.guard.request_of(&caller)?;
+                let presented = &request.presented;
+                let call = ApiCall { berth, parts, path, presented, caller: &caller, trace };
                 api::answer(call, body).await
             }
             _ => match without_answer(request.route, &parts.method) {
@@ -81,9 +84,11 @@ impl App {
         body: &mut RequestBody,
         trace: Trace<'_>,
     ) -> Result<Answer, Failure> {
-        let Asking { parts, peer, route, presented, authority: own_host } = request;
-        let auditor = &self.auditor;
-        let call = EndpointCall { berth, parts, presented, own_host, auditor, trace };
+        let Asking { parts, peer, route, presented, authority } = request;
+        let asked = self.asked(parts, peer);
+        let own_host = own_host(&asked, berth.options.host.as_deref(), authority);
+        let (auditor, guard) = (&self.auditor, &self.guard);
+        let call = EndpointCall { berth, parts, presented, own_host, auditor, guard, trace };
         match route {
             Route::Keys => Ok(endpoint::keys(berth)),
             Route::Exchange => endpoint::exchange(&call, body).await,
@@ -92,7 +97,7 @@ impl App {
                     let text = "there is nothing at this path";
                     Failure::not_found(ErrorCode::Unsupported, text)
                 })?;
-                let base = berth.base(&self.asked(parts, peer));
+                let base = berth.base(&asked);
                 let (headers, query) = (&parts.headers, Query::parse(parts.uri.query()));
                 let call =
                     BrowserCall { berth, provider, sign_in, base, headers, query, auditor, trace };
@@ -103,6 +108,19 @@ impl App {
             }
             _ => endpoint::token(&call, body).await,
         }
+    }
+}
+
+/// Our own host and port, as clients write them before a repository: the name that
+/// our certificate vouches for, else `http.host`, else what the request says, if that
+/// is a host at all.
+fn own_host(asked: &Asked<'_>, configured: Option<&str>, told: Option<String>) -> Option<String> {
+    if let (true, Some(host)) = (asked.is_our_tls, asked.authority) {
+        return Some(host.to_owned());
+    }
+    match configured {
+        Some(url) => Some(url.split_once("://").map_or(url, |(_, host)| host).to_owned()),
+        None => told.filter(|host| is_host(host)),
     }
 }
 

@@ -14,14 +14,13 @@ use hyper::body::Incoming;
 use oci::ErrorCode;
 use registry::Registry;
 use registry::access::{Access, Authenticator, Caller, Credentials, Presented};
-use serde_json::json;
 use store::{Clock, Random};
 use tracing::Instrument;
 
 use crate::account_route::Asking;
 use crate::answer::{Answer, DOCKER_CONTENT_DIGEST};
 use crate::auth::{Berth, credentials};
-use crate::call::{Call, is_strangers_proxy, origin_of};
+use crate::call::{Call, is_strangers_proxy, login_address, origin_of};
 use crate::failure::Failure;
 use crate::guard::Guard;
 use crate::http::body::Body;
@@ -29,7 +28,7 @@ use crate::http::query::Query;
 use crate::http::request_body::RequestBody;
 use crate::net::{Busy, Handler, Peer};
 use crate::ops::{Auditor, Health, Journal, Line, Metrics, Readiness, method_label};
-use crate::route::{Probe, Route};
+use crate::route::Route;
 use crate::settings::Settings;
 use crate::v2;
 
@@ -218,7 +217,7 @@ impl App {
             return Err(Failure::method(&route.methods(false), false));
         }
         if let Route::Probe(probe) = route {
-            return Ok(self.probe(*probe));
+            return Ok(self.health.probe(*probe));
         }
         let registry = self.registry.read().clone();
         let Some(registry) = registry else { return Err(self.not_ready()) };
@@ -241,10 +240,7 @@ impl App {
         let presented = Presented {
             credentials: &credentials,
             certificate: peer.certificate(),
-            // Whatever headers claim: nobody may make their failures count less
-            // by looking like a proxy. Behind one that nobody declared all share
-            // its address.
-            address,
+            address: login_address(address, &parts.headers, peer, &self.settings),
         };
         if let (Some(berth), true) = (&self.accounts, route.needs_accounts()) {
             let request = Asking { parts, peer, route, presented, authority: origin.authority };
@@ -258,6 +254,7 @@ impl App {
             self.auditor.password(&caller, || self.trace(parts, peer, notes));
         }
         notes.caller = Some(caller.clone());
+        self.guard.request_of(&caller)?;
         let call = Call {
             method: &parts.method,
             headers: &parts.headers,
@@ -273,20 +270,6 @@ impl App {
             self.auditor.done(&call.caller, route, &parts.method, digest, trace).await;
         }
         Ok(answer)
-    }
-
-    fn probe(&self, probe: Probe) -> Answer {
-        let readiness = self.health.readiness();
-        let (ok, text) = match (&probe, &readiness) {
-            (Probe::Live, _) => (true, "ok".to_owned()),
-            (_, Readiness::Starting(text)) => (false, text.clone()),
-            (Probe::Started, _) => (true, "ok".to_owned()),
-            (Probe::Ready, Readiness::Stopping) => (false, "stopping".to_owned()),
-            (Probe::Ready, Readiness::Ready) => (!self.health.is_failing(), "ok".to_owned()),
-        };
-        let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let (failing, notes) = (self.health.failing(), self.health.notes());
-        Answer::status(status).json(&json!({ "status": text, "failing": failing, "notes": notes }))
     }
 
     fn not_ready(&self) -> Failure {

@@ -1,6 +1,6 @@
 //! One request on its way through the handlers.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use http::{HeaderMap, HeaderName, Method};
 use oci::{ErrorCode, RepositoryName};
@@ -115,4 +115,94 @@ pub(crate) fn is_strangers_proxy(headers: &HeaderMap, peer: &Peer, settings: &Se
         settings.trusted_proxies.iter().any(|network| network.contains(address.ip()))
     };
     forwards(headers) && !peer.address.is_none_or(is_declared)
+}
+
+/// The address that a wrong password counts for, of a request from `client`.
+///
+/// `None` behind a proxy of our own network that nobody declared: all who come
+/// through it would share its address, and one who guesses would keep everybody
+/// waiting. From anywhere else the headers change nothing: nobody on the internet
+/// makes their failures count less by looking like a proxy.
+pub(crate) fn login_address(
+    client: Option<IpAddr>,
+    headers: &HeaderMap,
+    peer: &Peer,
+    settings: &Settings,
+) -> Option<IpAddr> {
+    client.filter(|client| !is_near(*client) || !is_strangers_proxy(headers, peer, settings))
+}
+
+/// Whether an address is of no use on the internet: this machine, this network.
+fn is_near(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            v4.is_loopback() || v4.is_private() || v4.is_link_local() || is_carriers(v4)
+        }
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+/// 100.64.0.0/10, between a provider and its customers and in networks of clouds.
+fn is_carriers(v4: Ipv4Addr) -> bool {
+    matches!(v4.octets(), [100, 64..=127, ..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(peer: &str, header: &'static str, settings: &Settings) -> Option<String> {
+        let peer = Peer { address: Some(peer.parse().unwrap()), tls: None };
+        let headers = HeaderMap::from_iter([(
+            HeaderName::from_static(header),
+            http::HeaderValue::from_static("203.0.113.9"),
+        )]);
+        let client = origin_of(&headers, &peer, settings).client.map(|client| client.ip());
+        login_address(client, &headers, &peer, settings).map(|address| address.to_string())
+    }
+
+    #[test]
+    fn a_proxy_nearby_that_nobody_declared_stands_for_nobody() {
+        let settings = Settings::default();
+        for peer in [
+            "127.0.0.1:9",
+            "10.1.2.3:9",
+            "172.31.0.1:9",
+            "192.168.0.1:9",
+            "169.254.1.1:9",
+            "100.64.0.1:9",
+            "100.127.255.254:9",
+            "[::1]:9",
+            "[fd00::1]:9",
+            "[fe80::1]:9",
+            "[::ffff:10.0.0.1]:9",
+        ] {
+            for header in ["x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-proto", "via"]
+            {
+                assert_eq!(counted(peer, header, &settings), None, "{peer} {header}");
+            }
+            assert!(counted(peer, "accept", &settings).is_some(), "{peer} is a client itself");
+        }
+    }
+
+    #[test]
+    fn who_comes_from_the_internet_counts_whatever_headers_claim() {
+        let settings = Settings::default();
+        for peer in ["192.0.2.1", "8.8.8.8", "172.32.0.1", "100.63.0.1", "100.128.0.1"] {
+            for header in ["x-forwarded-for", "forwarded", "via"] {
+                let found = counted(&format!("{peer}:9"), header, &settings);
+                assert_eq!(found.as_deref(), Some(peer), "{header}");
+            }
+        }
+        let found = counted("[2001:db8::1]:9", "via", &settings);
+        assert_eq!(found.as_deref(), Some("2001:db8::1"));
+    }
+
+    #[test]
+    fn behind_a_declared_proxy_its_client_counts() {
+        let trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        let settings = Settings { trusted_proxies, ..Settings::default() };
+        let found = counted("10.1.2.3:9", "x-forwarded-for", &settings);
+        assert_eq!(found.as_deref(), Some("203.0.113.9"));
+    }
 }

@@ -13,6 +13,7 @@ use crate::call::Call;
 use crate::failure::Failure;
 use crate::http::request_body::RequestBody;
 use crate::route::Route;
+use crate::under_way::{Coming, UnderWay};
 use crate::v2;
 
 impl App {
@@ -50,6 +51,11 @@ impl App {
             let read_only = is_read_only && route.methods(false).contains(&call.method.as_str());
             return Err(Failure::method(&methods, read_only));
         }
+        if let (Some(berth), false) = (&self.accounts, call.method.is_safe()) {
+            berth.accounts().reach_store().await?;
+        }
+        let under_way = UnderWay::new(self, call);
+        let caller = &self.of_today(route, call).await?;
         match (route, call.method.as_str()) {
             (Route::BaseWithoutSlash, _) => Ok(v2::base::redirect(call)),
             (Route::Base, _) => {
@@ -74,7 +80,7 @@ impl App {
                     &access.push(caller, name.clone())?,
                     call,
                     reference,
-                    body,
+                    Coming { body, under_way: &under_way },
                 )
                 .await
             }
@@ -98,16 +104,18 @@ impl App {
                 v2::blobs::get(registry, &access.pull(caller, name.clone())?, call, digest).await
             }
             (Route::Uploads(name), _) => {
-                v2::uploads::post(registry, access, &access.push(caller, name.clone())?, call, body)
-                    .await
+                let granted = access.push(caller, name.clone())?;
+                let coming = Coming { body, under_way: &under_way };
+                v2::uploads::post(registry, access, &granted, call, coming).await
             }
             (Route::Upload(name, id), "PATCH") => {
                 v2::uploads::patch(registry, &access.push(caller, name.clone())?, call, id, body)
                     .await
             }
             (Route::Upload(name, id), "PUT") => {
-                v2::uploads::put(registry, &access.push(caller, name.clone())?, call, id, body)
-                    .await
+                let granted = access.push(caller, name.clone())?;
+                let coming = Coming { body, under_way: &under_way };
+                v2::uploads::put(registry, &granted, call, id, coming).await
             }
             (Route::Upload(name, id), "DELETE") => {
                 v2::uploads::delete(registry, &access.push(caller, name.clone())?, id).await

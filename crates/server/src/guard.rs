@@ -1,7 +1,7 @@
 //! Keeping the bad out: how much one address or one user may ask for.
 //!
 //! Off unless the operator sets limits. The memory for it is bounded: when it
-//! is full of addresses that still count, it begins anew and lets more through
+//! is full of clients that still count, it begins anew and lets more through
 //! for a moment rather than fewer.
 
 use std::collections::HashMap;
@@ -46,8 +46,8 @@ pub struct RateLimits {
     pub anonymous_pulls: Option<PullLimit>,
     /// Of manifests, for each user and robot.
     pub signed_in_pulls: Option<PullLimit>,
-    /// Of requests, for each address, in the long run; bursts may have five
-    /// seconds' worth.
+    /// Of requests, for each address and for each user and robot, in the long
+    /// run; bursts may have five seconds' worth.
     pub requests_per_second: Option<u32>,
 }
 
@@ -56,8 +56,9 @@ pub struct Guard {
     limits: RateLimits,
     clock: Arc<dyn Clock>,
     pulls: Mutex<HashMap<Source, Window>>,
-    /// When each address would have used up what it asked for so far.
-    requests: Mutex<HashMap<IpAddr, Duration>>,
+    requests: Requests<IpAddr>,
+    /// Apart from the addresses: no flood from many of these makes room here.
+    requests_of: Requests<String>,
     told_about_proxies: AtomicBool,
 }
 
@@ -88,29 +89,30 @@ impl Guard {
             limits,
             clock,
             pulls: Mutex::default(),
-            requests: Mutex::default(),
+            requests: Requests::default(),
+            requests_of: Requests::default(),
             told_about_proxies: AtomicBool::new(false),
         }
     }
 
     /// Counts a request from `address`.
     pub(crate) fn request(&self, address: Option<IpAddr>) -> Result<(), Failure> {
-        let (Some(rate), Some(address)) = (self.limits.requests_per_second, address) else {
-            return Ok(());
-        };
-        let each = Duration::from_secs(1) / rate.max(1);
-        let now = self.clock.elapsed();
-        let mut requests = self.requests.lock();
-        make_room(&mut requests, |paid| *paid > now);
-        let paid = requests.entry(client(address)).or_insert(now);
-        let next = (*paid).max(now) + each;
-        let ahead = next.saturating_sub(now);
-        let allowed = each * rate.max(1) * BURST;
-        if ahead > allowed {
-            return Err(too_many("requests", ahead.saturating_sub(allowed)));
+        match (self.limits.requests_per_second, address) {
+            (Some(rate), Some(address)) => {
+                self.requests.count(client(address), rate, self.clock.elapsed())
+            }
+            _ => Ok(()),
         }
-        *paid = next;
-        Ok(())
+    }
+
+    /// Counts a request of somebody known, from wherever it came.
+    pub(crate) fn request_of(&self, caller: &Caller) -> Result<(), Failure> {
+        match (self.limits.requests_per_second, caller.name()) {
+            (Some(rate), Some(name)) => {
+                self.requests_of.count(name.to_owned(), rate, self.clock.elapsed())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Counts a pull of a manifest, or with `peek` only looks. `None` where
@@ -166,6 +168,33 @@ impl Guard {
                  yours, add it to berth.http.trusted_proxies (this is said once)"
             );
         }
+    }
+}
+
+/// When each of them would have used up what it asked for so far.
+struct Requests<K>(Mutex<HashMap<K, Duration>>);
+
+impl<K> Default for Requests<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Hash + Eq> Requests<K> {
+    /// One more of `who`, who may have `rate` in a second.
+    fn count(&self, who: K, rate: u32, now: Duration) -> Result<(), Failure> {
+        let each = Duration::from_secs(1) / rate.max(1);
+        let mut requests = self.0.lock();
+        make_room(&mut requests, |paid| *paid > now);
+        let paid = requests.entry(who).or_insert(now);
+        let next = (*paid).max(now) + each;
+        let ahead = next.saturating_sub(now);
+        let allowed = each * rate.max(1) * BURST;
+        if ahead > allowed {
+            return Err(too_many("requests", ahead.saturating_sub(allowed)));
+        }
+        *paid = next;
+        Ok(())
     }
 }
 
@@ -287,6 +316,21 @@ mod tests {
         assert!(guard.request(from).unwrap_err().headers.contains_key(RETRY_AFTER));
         assert!(guard.request(address("192.0.2.2")).is_ok());
         assert!(guard.request(None).is_ok());
+    }
+
+    #[test]
+    fn a_user_has_so_many_requests_from_all_addresses_together() {
+        let guard = guard(RateLimits { requests_per_second: Some(2), ..RateLimits::default() });
+        let ann = Caller::user("ann");
+        let passed = (0..100).take_while(|_| guard.request_of(&ann).is_ok()).count();
+        assert!((10..=12).contains(&passed), "{passed}");
+        let refused = guard.request_of(&ann).unwrap_err();
+        assert_eq!(refused.status, http::StatusCode::TOO_MANY_REQUESTS);
+        assert!(refused.headers.contains_key(RETRY_AFTER));
+        assert!(guard.request_of(&Caller::user("bob")).is_ok());
+        for _ in 0..100 {
+            assert!(guard.request_of(&Caller::anonymous()).is_ok(), "their addresses are counted");
+        }
     }
 
     #[test]

@@ -24,6 +24,8 @@ mod net;
 mod ops;
 mod route;
 mod settings;
+mod token_age;
+mod under_way;
 mod v2;
 
 use std::sync::Arc;
@@ -33,7 +35,7 @@ use ::http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::task::JoinSet;
 
-pub use api::{ApiRefusal, ApiRequest, api_answer, api_request, setup_request};
+pub use api::{ApiRefusal, ApiRequest, api_answer, api_export, api_request, setup_request};
 pub use app::App;
 pub use auth::{Berth, BerthOptions, CertificateName, missing_realm};
 pub use auth::{Htpasswd, MadeHtpasswd, Nobody, Silly, make_missing_htpasswd};

@@ -56,7 +56,8 @@ pub struct AccountRecord {
     pub is_admin: bool,
     /// May do nothing.
     pub is_disabled: bool,
-    /// `None` where somebody else checks the password, or nobody can.
+    /// `None` where nobody can sign in with a password. Where somebody else checks
+    /// it, at most a mark that differs when it has changed.
     pub secret: Option<SecretHash>,
     /// Rises when the secret changes and when the account is disabled: what was
     /// issued under an earlier one is void, and stays so when it is enabled again.
@@ -270,6 +271,21 @@ pub enum AccessChange {
         /// How visible.
         visibility: Option<String>,
     },
+    /// Changes nothing. Refused with [`AccessRefusal::Stale`] unless the version is
+    /// this one before the change: what was decided by it still holds.
+    AsOf {
+        /// Of [`AccountStore::access_version`].
+        version: u64,
+    },
+}
+
+impl AccessChange {
+    /// Whether it raises the version: not if nobody can have remembered anything
+    /// that it makes untrue. A new token was unknown before, and what is absent
+    /// is remembered nowhere.
+    pub fn raises_version(&self) -> bool {
+        !matches!(self, Self::AddCredential(_) | Self::AsOf { .. })
+    }
 }
 
 /// What a rule about a change may know: how it would be afterwards.
@@ -295,6 +311,8 @@ pub enum AccessRefusal {
     Unknown(String),
     /// Something uses it.
     InUse(String),
+    /// Something about access has changed since: look and decide again.
+    Stale,
     /// A rule of the domain.
     Rule(&'static str),
 }
@@ -311,8 +329,9 @@ pub struct ChangedAccess {
 /// Keeps accounts and grants.
 #[async_trait]
 pub trait AccountStore: Send + Sync + 'static {
-    /// Rises with every change of accounts, teams, tokens, roles, grants and
-    /// visibilities. One cheap look-up.
+    /// Rises with every change of accounts, teams, roles, grants and visibilities,
+    /// and when tokens are taken away; not with new tokens
+    /// ([`AccessChange::raises_version`]). One cheap look-up.
     async fn access_version(&self) -> Result<u64, StoreError>;
 
     /// Roles, grants and visibilities, of one moment.
@@ -358,7 +377,7 @@ pub trait AccountStore: Send + Sync + 'static {
 
     /// Does all the steps, or none, in one durable transaction: the steps in
     /// order, then the rule over the facts, the version, and the audit rows
-    /// `notes`.
+    /// `notes`. The version rises by one if a step raises it.
     ///
     /// # Errors
     /// [`crate::Refusal::Access`] if a step cannot be done or the rule refuses.

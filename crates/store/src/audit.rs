@@ -32,7 +32,7 @@ pub struct AuditNote {
     pub request: Option<String>,
     /// What else there is to know, as JSON. No secrets.
     pub detail: Option<String>,
-    /// How many times: more than one where refusals of a minute were gathered.
+    /// How many times: more than one where refusals or logins of a minute were gathered.
     pub count: u64,
 }
 
@@ -118,11 +118,13 @@ pub trait AuditStore: Send + Sync + 'static {
     /// Removes up to `limit` of the oldest sealed lines that are from before
     /// `before`, or that exceed the newest `keep` lines, those without a seal
     /// among them; how many. It stops at the first line that must stay, so
-    /// that the chain gets no hole. The last seal always stays.
+    /// that the chain gets no hole. The last seal always stays, and so does with
+    /// `up_to` every line with a higher number.
     async fn prune_audit(
         &self,
         before: Option<Timestamp>,
         keep: Option<u64>,
+        up_to: Option<i64>,
         limit: usize,
     ) -> Result<usize, StoreError>;
 }

@@ -272,6 +272,15 @@ pub trait ContentStore: Send + Sync + 'static {
     /// with it: its row exists.
     async fn repository_exists(&self, repository: &RepositoryName) -> Result<bool, StoreError>;
 
+    /// When the repository was emptied last: the time of the deletion, by a client
+    /// or by the collector, that took its last manifest. That time stays when the
+    /// repository is filled again. `None` if it never had a manifest, or never
+    /// lost all of them.
+    async fn emptied_at(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Option<Timestamp>, StoreError>;
+
     /// Repositories that have a manifest, in byte order.
     async fn repositories(&self, page: Page<String>) -> Result<Vec<RepositoryName>, StoreError>;
 
@@ -321,7 +330,8 @@ pub trait ContentStore: Send + Sync + 'static {
     ) -> Result<(), WriteError>;
 
     /// Removes a manifest by either digest, with every tag on it. `None` if
-    /// there is no such manifest.
+    /// there is no such manifest. The last one of its repository empties that
+    /// ([`Self::emptied_at`]).
     async fn delete_manifest(
         &self,
         repository: &RepositoryName,

@@ -63,12 +63,15 @@ pub trait LivenessStore: Send + Sync + 'static {
         page: Page<Digest>,
     ) -> Result<Vec<UntaggedManifest>, StoreError>;
 
-    /// Deletes untagged manifests; returns how many still were.
+    /// Deletes untagged manifests; returns how many still were. `at` is now: the
+    /// last one of the repository empties it
+    /// ([`emptied_at`](crate::ContentStore::emptied_at)).
     async fn drop_untagged(
         &self,
         repository: &RepositoryName,
         digests: Vec<Digest>,
         before: Timestamp,
+        at: Timestamp,
     ) -> Result<u64, StoreError>;
 
     /// Blobs without a member link anywhere, last used before `before`, by

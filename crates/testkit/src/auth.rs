@@ -11,7 +11,7 @@ use registry::accounts::{AccountSettings, Accounts, AccountsParts, Keyless};
 use registry::audit::AuditLog;
 use server::{Auditor, Berth, BerthOptions, Nobody, Silly, TokenOptions, TokenServer};
 
-use crate::{FakeClock, SeededRandom};
+use crate::{FailingAccounts, FailingContent, FakeClock, Faults, SeededRandom};
 
 /// The way in.
 #[derive(Clone, Default)]
@@ -34,6 +34,8 @@ pub struct BerthAuth {
     pub options: BerthOptions,
     /// Of the accounts.
     pub settings: AccountSettings,
+    /// Who computes password hashes, and at which cost.
+    pub hashers: Hashers,
     /// Who else knows users.
     pub sources: Vec<Arc<dyn IdentitySource>>,
     /// Whose CI jobs may sign in.
@@ -68,6 +70,7 @@ impl Auth {
         metadata: &Arc<Sqlite>,
         clock: &Arc<FakeClock>,
         random: &Arc<SeededRandom>,
+        faults: &Faults,
     ) -> WayIn {
         match self {
             Self::None => WayIn::new(Arc::new(Open), Arc::new(Nobody)),
@@ -77,7 +80,7 @@ impl Auth {
                 let server = TokenServer::new(tokens, options, clock.clone(), &**random);
                 WayIn::new(Arc::new(ByToken), Arc::new(server))
             }
-            Self::Berth(auth) => auth.open(metadata, clock, random).await,
+            Self::Berth(auth) => auth.open(metadata, clock, random, faults).await,
         }
     }
 }
@@ -88,16 +91,18 @@ impl BerthAuth {
         metadata: &Arc<Sqlite>,
         clock: &Arc<FakeClock>,
         random: &Arc<SeededRandom>,
+        faults: &Faults,
     ) -> WayIn {
         let audit = AuditLog::new(metadata.clone(), clock.clone());
         let parts = AccountsParts {
-            store: metadata.clone(),
+            store: Arc::new(FailingAccounts::new(metadata.clone(), faults.clone())),
+            content: Arc::new(FailingContent::new(metadata.clone(), faults.clone())),
             settings_store: metadata.clone(),
             leases: metadata.clone(),
             audit: audit.clone(),
             clock: clock.clone(),
             random: random.clone(),
-            hashers: Hashers::default(),
+            hashers: self.hashers,
             sources: self.sources,
             keyless: Keyless { issuers: self.issuers, rules: self.rules },
             settings: self.settings,
@@ -109,7 +114,7 @@ impl BerthAuth {
         let berth = Arc::new(self.providers.into_iter().fold(berth, add));
         let mut way_in = WayIn::new(policy, berth.clone());
         way_in.accounts = Some(berth);
-        way_in.auditor = Auditor::new(audit, clock.clone(), 1);
+        way_in.auditor = Auditor::new(audit, clock.clone(), 100);
         way_in
     }
 }

@@ -59,6 +59,13 @@ impl ContentStore for FailingContent {
         self.faults.around("repository_exists", self.inner.repository_exists(repository)).await
     }
 
+    async fn emptied_at(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.faults.around("emptied_at", self.inner.emptied_at(repository)).await
+    }
+
     async fn repositories(&self, page: Page<String>) -> Result<Vec<RepositoryName>, StoreError> {
         self.faults.around("repositories", self.inner.repositories(page)).await
     }

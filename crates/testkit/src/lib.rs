@@ -10,6 +10,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod accounts;
 mod auth;
 mod blobs;
 mod chance;
@@ -23,6 +24,7 @@ mod registry;
 mod uploads;
 mod wire;
 
+pub use accounts::FailingAccounts;
 pub use auth::{Auth, BerthAuth};
 pub use blobs::FailingBlobs;
 pub use chance::SeededRandom;

@@ -94,6 +94,8 @@ struct Running {
     address: SocketAddr,
     debug_address: SocketAddr,
     serving: Serving,
+    /// Ends when it is dropped.
+    debug: Serving,
     app: Arc<App>,
     registry: Arc<Registry>,
     accounts: Option<Arc<Accounts>>,
@@ -167,11 +169,12 @@ impl TestRegistry {
 
     /// Stops as a signal does.
     pub async fn stop(&mut self) {
-        let Running { runtime, serving, app, registry, metadata, .. } =
+        let Running { runtime, serving, debug, app, registry, metadata, .. } =
             self.running.take().expect("it runs");
         let ended = runtime.spawn(async move {
             app.health.set_readiness(Readiness::Stopping);
             serving.stop().await;
+            debug.stop().await;
             registry.settle_uploads(Duration::ZERO).await.unwrap();
             tokio::task::spawn_blocking(move || metadata.close()).await.unwrap();
         });
@@ -232,6 +235,8 @@ struct Started {
     address: SocketAddr,
     debug_address: SocketAddr,
     serving: Serving,
+    /// Ends when it is dropped.
+    debug: Serving,
     app: Arc<App>,
     registry: Arc<Registry>,
     accounts: Option<Arc<Accounts>>,
@@ -241,13 +246,14 @@ struct Started {
 
 impl Started {
     fn with(self, runtime: Runtime) -> Running {
-        let Self { address, debug_address, serving, app, registry, accounts, metadata, blobs } =
-            self;
+        let Self { address, debug_address, serving, debug, app, .. } = self;
+        let Self { registry, accounts, metadata, blobs, .. } = self;
         Running {
             runtime,
             address,
             debug_address,
             serving,
+            debug,
             app,
             registry,
             accounts,
@@ -270,13 +276,13 @@ async fn begin(root: PathBuf, options: Options, world: World) -> Started {
     let parts = Parts {
         content: Arc::new(FailingContent::new(metadata.clone(), faults.clone())),
         uploads: Arc::new(FailingUploads::new(metadata.clone(), faults.clone())),
-        blobs: Arc::new(FailingBlobs::new(blobs.clone(), faults)),
+        blobs: Arc::new(FailingBlobs::new(blobs.clone(), faults.clone())),
         clock: clock.clone(),
         random: random.clone(),
     };
     let registry = Arc::new(Registry::new(parts, options.registry, UploadKey::new(&key)));
     let WayIn { access, authenticator, accounts, auditor } = match options.htpasswd {
-        None => options.auth.open(&metadata, &clock, &random).await,
+        None => options.auth.open(&metadata, &clock, &random, &faults).await,
         Some(path) => {
             let users = Htpasswd::new(path, "Registry Realm", clock.clone(), &*random);
             WayIn::new(Arc::new(SignedIn), Arc::new(users))
@@ -305,9 +311,9 @@ async fn begin(root: PathBuf, options: Options, world: World) -> Started {
     let (debug, debug_address) = listen().await;
     let serving = server::serve(Front::new(app.clone()), vec![listener], options.tls);
     let settings = DebugSettings { metrics_path: Some("/metrics".into()) };
-    let _ = server::serve_debug(health, app.metrics.clone(), settings, vec![debug]);
+    let debug = server::serve_debug(health, app.metrics.clone(), settings, vec![debug]);
     let accounts = accounts.map(|berth| berth.accounts().clone());
-    Started { address, debug_address, serving, app, registry, accounts, metadata, blobs }
+    Started { address, debug_address, serving, debug, app, registry, accounts, metadata, blobs }
 }
 
 async fn listen() -> (Listener, SocketAddr) {

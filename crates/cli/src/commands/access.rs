@@ -4,6 +4,7 @@
 mod audit;
 mod door;
 mod file;
+mod members;
 mod password;
 mod remote;
 mod show;
@@ -12,8 +13,8 @@ use registry::accounts::command::PageRequest;
 use registry::accounts::{Answer, Command};
 
 use crate::args::access::{
-    AccessCommand, At, CanI, GrantsOf, MemberVerb, PasswordFrom, RobotVerb, RoleVerb, Setting,
-    Setup, TeamVerb, TokenVerb, UserVerb,
+    AccessCommand, At, CanI, GrantsOf, PasswordFrom, RobotVerb, RoleVerb, Setting, Setup, Team,
+    TeamVerb, TokenVerb, UserVerb,
 };
 
 use super::{runtime, say};
@@ -30,22 +31,27 @@ pub(super) fn run(command: AccessCommand) -> Result<bool, String> {
 }
 
 async fn dispatch(command: AccessCommand) -> Result<bool, String> {
-    let (at, commands) = match command {
+    let (at, command) = match command {
         AccessCommand::User(user) => {
             let command = of_user(user.verb)?;
-            (user.at, vec![command])
+            (user.at, command)
         }
-        AccessCommand::Team(team) => (team.at, of_team(team.verb)),
-        AccessCommand::Robot(robot) => (robot.at, vec![of_robot(robot.verb)]),
-        AccessCommand::Token(token) => (token.at, vec![of_token(token.verb)]),
-        AccessCommand::Role(role) => (role.at, vec![of_role(role.verb)]),
+        AccessCommand::Team(Team { verb, at }) => match verb {
+            TeamVerb::Member { verb } => return members::change(&at, verb).await.map(|()| true),
+            TeamVerb::Add { name } => (at, Command::TeamAdd { name }),
+            TeamVerb::List => (at, Command::TeamList { page: PageRequest::default() }),
+            TeamVerb::Remove { name } => (at, Command::TeamRemove { name }),
+        },
+        AccessCommand::Robot(robot) => (robot.at, of_robot(robot.verb)),
+        AccessCommand::Token(token) => (token.at, of_token(token.verb)),
+        AccessCommand::Role(role) => (role.at, of_role(role.verb)),
         AccessCommand::Grant(it) => {
             let (subject, role, pattern) = (it.subject, it.role, it.pattern);
-            (it.at, vec![Command::Grant { subject, role, pattern }])
+            (it.at, Command::Grant { subject, role, pattern })
         }
         AccessCommand::Revoke(it) => {
             let (subject, role, pattern) = (it.subject, it.role, it.pattern);
-            (it.at, vec![Command::Revoke { subject, role, pattern }])
+            (it.at, Command::Revoke { subject, role, pattern })
         }
         AccessCommand::Grants(it) => {
             let (subject, pattern) = match it.of {
@@ -53,37 +59,28 @@ async fn dispatch(command: AccessCommand) -> Result<bool, String> {
                 Some(GrantsOf::Subject(subject)) => (Some(subject), None),
                 Some(GrantsOf::Pattern(pattern)) => (None, Some(pattern)),
             };
-            (it.at, vec![Command::Grants { subject, pattern, page: PageRequest::default() }])
+            (it.at, Command::Grants { subject, pattern, page: PageRequest::default() })
         }
-        AccessCommand::Visibility(it) => (it.at, vec![of_visibility(it.pattern, it.visibility)]),
+        AccessCommand::Visibility(it) => (it.at, of_visibility(it.pattern, it.visibility)),
         AccessCommand::CanI(question) => return can_i(question).await,
         AccessCommand::Apply(apply) => return file::apply(apply).await.map(|()| true),
         AccessCommand::ExportAccess(plain) => return file::export(&plain.at).await.map(|()| true),
         AccessCommand::Audit(audit) => return audit::run(audit).await,
         AccessCommand::Setup(setup) => return first_admin(setup).await.map(|()| true),
-        AccessCommand::Whoami(plain) => (plain.at, vec![Command::Whoami]),
+        AccessCommand::Whoami(plain) => (plain.at, Command::Whoami),
     };
-    carry(&at, commands).await.map(|()| true)
+    carry(&at, command).await.map(|()| true)
 }
 
-/// Does one after the other and shows each answer.
-async fn carry(at: &At, commands: Vec<Command>) -> Result<(), String> {
+/// Does it and shows the answer.
+async fn carry(at: &At, command: Command) -> Result<(), String> {
     let door = Door::open(at).await?;
-    let mut done = Ok(());
-    for command in commands {
-        done = match whole(&door, command).await {
-            Ok(answer) => {
-                show::answer(&answer, at.json);
-                Ok(())
-            }
-            Err(error) => Err(error),
-        };
-        if done.is_err() {
-            break;
-        }
+    let done = whole(&door, command).await;
+    if let Ok(answer) = &done {
+        show::answer(answer, at.json);
     }
     door.close().await;
-    done
+    done.map(drop)
 }
 
 /// The answer with all pages of its list.
@@ -160,22 +157,6 @@ fn of_user(verb: UserVerb) -> Result<Command, String> {
         UserVerb::Admin { name, revoke } => Command::UserAdmin { name, admin: !revoke },
         UserVerb::Remove { name } => Command::UserRemove { name },
     })
-}
-
-fn of_team(verb: TeamVerb) -> Vec<Command> {
-    match verb {
-        TeamVerb::Add { name } => vec![Command::TeamAdd { name }],
-        TeamVerb::Member { verb: MemberVerb::Add { team, users } } => users
-            .into_iter()
-            .map(|user| Command::TeamMemberAdd { team: team.clone(), user })
-            .collect(),
-        TeamVerb::Member { verb: MemberVerb::Remove { team, users } } => users
-            .into_iter()
-            .map(|user| Command::TeamMemberRemove { team: team.clone(), user })
-            .collect(),
-        TeamVerb::List => vec![Command::TeamList { page: PageRequest::default() }],
-        TeamVerb::Remove { name } => vec![Command::TeamRemove { name }],
-    }
 }
 
 /// People write the name as robots sign in with it.

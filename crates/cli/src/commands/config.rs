@@ -4,6 +4,7 @@ mod stores;
 
 use crate::args::ConfigCommand;
 use crate::config::{default_yaml, show};
+use crate::process::audit_places;
 
 use super::{configuration, say};
 
@@ -16,6 +17,8 @@ pub(super) fn run(command: &ConfigCommand) -> Result<(), String> {
             say(&format!("auth: {}", loaded.config.auth.in_words()));
             if !options.offline {
                 stores::try_out(&loaded.config)?;
+                audit_places::file(&loaded.config)?;
+                audit_places::syslog(&loaded.config)?;
             }
         }
         ConfigCommand::Show(at) => {

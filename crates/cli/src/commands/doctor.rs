@@ -11,11 +11,12 @@ use server::TlsSource;
 
 use crate::args::ConfigPath;
 use crate::config::auth::{Auth, BerthAuth};
+use crate::config::berth::metadata::MetadataAt;
 use crate::config::listen::Listen;
 use crate::config::{Config, Loaded};
-use crate::process::control;
 use crate::process::lock::{StoreLock, own_directory};
 use crate::process::privileges::{follow_owner, owners, serving_user};
+use crate::process::{audit_places, control};
 use crate::wire;
 
 use super::{configuration, runtime, say};
@@ -52,17 +53,42 @@ pub(super) fn run(at: &ConfigPath) -> Result<(), String> {
         Ok(()) => directory(root),
         Err(error) => Bad(error),
     };
-    verdict_on(&[
+    let mut verdicts = vec![
         ("configuration", warnings(loaded.warnings.len())),
         ("storage directory", directory),
-        ("file system", file_system(root)),
+        ("file system", file_system(root, &config.berth.metadata.at)),
         ("free space", space(root)),
         ("owner", owned),
         ("server", server(root)),
         ("address", address(&config.http.listen, bound, Some(root))),
         ("TLS", tls),
         ("accounts", accounts),
-    ])
+    ];
+    if !config.berth.metadata.at.is_embedded() {
+        let tried = runtime()?.block_on(wire::database(config, &wire::World::real()));
+        verdicts.insert(2, ("database", verdict(tried)));
+    }
+    verdicts.extend(audit(config));
+    verdict_on(&verdicts)
+}
+
+fn verdict(tried: wire::Tried) -> Verdict {
+    match tried.outcome {
+        Ok(text) => Good(text),
+        Err(error) => Bad(format!("{}: {error}", tried.setting)),
+    }
+}
+
+/// Where the record is copied to, if it is.
+fn audit(config: &Config) -> Option<(&'static str, Verdict)> {
+    let Auth::Berth(auth) = &config.auth else { return None };
+    let audit = &auth.audit;
+    if audit.file.is_none() && audit.syslog.is_none() {
+        return None;
+    }
+    let looked = audit_places::file(config).and_then(|()| audit_places::syslog(config));
+    let verdict = looked.map_or_else(Bad, |()| Good("copies can be written".into()));
+    Some(("audit", verdict))
 }
 
 /// The checks where blobs lie in a bucket: what is there is told by trying.
@@ -71,18 +97,14 @@ fn elsewhere(loaded: &Loaded) -> Result<Vec<(&'static str, Verdict)>, String> {
     let bound = bind(&config.http.listen);
     let runtime = runtime()?;
     let tried = runtime.block_on(wire::trial(config, &wire::World::real()));
-    let stores = tried.into_iter().zip(["bucket", "database"]).map(|(tried, name)| {
-        let verdict = match tried.outcome {
-            Ok(text) => Good(text),
-            Err(error) => Bad(format!("{}: {error}", tried.setting)),
-        };
-        (name, verdict)
-    });
+    let names = ["bucket", "database", "cache"];
+    let stores = tried.into_iter().zip(names).map(|(tried, name)| (name, verdict(tried)));
     let mut verdicts = vec![("configuration", warnings(loaded.warnings.len()))];
     verdicts.extend(stores);
     verdicts.push(("address", address(&config.http.listen, bound, None)));
     verdicts.push(("TLS", tls(config)));
     verdicts.push(("accounts", accounts(config)));
+    verdicts.extend(audit(config));
     Ok(verdicts)
 }
 
@@ -128,18 +150,37 @@ fn directory(root: &Path) -> Verdict {
     }
 }
 
-fn file_system(root: &Path) -> Verdict {
-    const NFS: i64 = 0x6969;
-    const CIFS: i64 = 0xff53_4d42;
+/// Which kind of file system holds the blobs, and the database if that is a file.
+fn file_system(root: &Path, metadata: &MetadataAt) -> Verdict {
     const TMPFS: i64 = 0x0102_1994;
+    let database = match metadata {
+        MetadataAt::Beside => Some(root),
+        MetadataAt::Sqlite(directory) => directory.ancestors().find(|folder| folder.exists()),
+        MetadataAt::Postgres(_) => None,
+    };
+    if let Some(Ok(stat)) = database.map(rustix::fs::statfs)
+        && is_remote(stat.f_type)
+    {
+        return Bad("a network file system cannot hold the embedded database; set \
+                    berth.metadata.url: sqlite:/DIRECTORY on a local disk, or postgres://…"
+            .into());
+    }
     match rustix::fs::statfs(root) {
-        Ok(stat) => match stat.f_type {
-            NFS | CIFS => Bad("a network file system cannot hold the embedded database".into()),
-            TMPFS => Doubt("in memory: everything is gone after a restart".into()),
-            _ => Good("local".into()),
-        },
+        Ok(stat) if is_remote(stat.f_type) => {
+            Good("a network file system for the blobs; the database is elsewhere".into())
+        }
+        Ok(stat) if stat.f_type == TMPFS => {
+            Doubt("in memory: everything is gone after a restart".into())
+        }
+        Ok(_) => Good("local".into()),
         Err(error) => Bad(error.to_string()),
     }
+}
+
+fn is_remote(kind: i64) -> bool {
+    const NFS: i64 = 0x6969;
+    const CIFS: i64 = 0xff53_4d42;
+    matches!(kind, NFS | CIFS)
 }
 
 fn space(root: &Path) -> Verdict {
@@ -282,24 +323,27 @@ fn own_accounts(config: &Config, auth: &BerthAuth) -> Verdict {
     }
 }
 
-/// How many enabled administrators a running server knows, on the first page of its users; `None`
-/// if none runs here.
+/// How many enabled administrators there are, on the first page of users, by the
+/// word of the running server or of a database server; `None` if neither can be asked.
 fn administrators(config: &Config) -> Option<usize> {
-    let home = wire::home(config)?;
     let runtime = runtime().ok()?;
     runtime.block_on(async {
-        if !control::answers(&home).await {
-            return None;
-        }
-        let command = Command::UserList { page: PageRequest::default() };
-        match control::ask_accounts(&home, command).await {
-            Ok(Answer::Accounts { accounts, next }) => {
-                let admins = accounts.iter().filter(|it| it.admin && !it.disabled).count();
-                (admins > 0 || next.is_none()).then_some(admins)
-            }
-            _ => None,
+        match wire::home(config) {
+            Some(home) if control::answers(&home).await => running_administrators(&home).await,
+            _ => wire::administrators(config, &wire::World::real()).await,
         }
     })
+}
+
+async fn running_administrators(home: &Path) -> Option<usize> {
+    let command = Command::UserList { page: PageRequest::default() };
+    match control::ask_accounts(home, command).await {
+        Ok(Answer::Accounts { accounts, next }) => {
+            let admins = accounts.iter().filter(|it| it.admin && !it.disabled).count();
+            (admins > 0 || next.is_none()).then_some(admins)
+        }
+        _ => None,
+    }
 }
 
 fn htpasswd(path: &Path) -> Verdict {

@@ -41,7 +41,7 @@ use crate::work::Backlog;
 use super::{configuration_with, environment, runtime};
 
 use duties::duties;
-use gates::{look_at_accounts, make_accounts, warn_of_realm, with_accounts};
+use gates::{look_at_accounts, look_at_audit, make_accounts, warn_of_realm, with_accounts};
 use opening::Opened;
 use take_over::take_over;
 
@@ -106,15 +106,16 @@ async fn serve(loaded: Loaded, world: World) -> Result<(), String> {
     let door = Arc::new(wire::app(&config, &world, door)?);
     let tls = load_tls(&config)?;
     let mut listeners = match config.berth.role {
-        Role::All | Role::Http => listen_all(&config.http.listen).await?,
+        Role::All | Role::Http => listen_all("http.addr", &config.http.listen).await?,
         Role::Workers => Vec::new(),
     };
     let debug = match &config.http.debug.listen {
-        Some(listen) => listen_all(listen).await?,
+        Some(listen) => listen_all("http.debug.addr", listen).await?,
         None => Vec::new(),
     };
     look_at_accounts(&config)?;
     become_user(&config)?;
+    look_at_audit(&config)?;
     make_accounts(&config, &world);
     warn_of_realm(&config, tls.as_deref());
     for listener in &listeners {
@@ -239,7 +240,8 @@ async fn start(
     }
     let mut duties = duties(config, &stores, &registry, &backlog, shutdown);
     if let (Auth::Berth(auth), Some(accounts)) = (&config.auth, &accounts) {
-        accounts::keep(&mut duties, config, auth, accounts, &stores, shutdown);
+        let process = (&app.health, shutdown);
+        accounts::keep(&mut duties, config, auth, accounts, &stores, process);
         accounts::tell_setup_secret(config, accounts).await?;
         let log = accounts.audit().clone();
         app.metrics.add_figures(move || accounts::figures(&log));

@@ -79,8 +79,8 @@ async fn alone(
 
 /// Lets replicas take writes again that a move has frozen.
 async fn thaw(config: &Config, world: World) -> Result<(), String> {
-    if wire::home(config).is_some() {
-        return Err("only replicas that share a database stay frozen; start the server anew".into());
+    if let Some(home) = wire::home(config) {
+        return Err(thaws_by_itself(config, &home));
     }
     let stores = open_stores(config, world).await.map_err(|error| error.to_string())?;
     let thawed = match stores.metadata.freezing() {
@@ -89,4 +89,17 @@ async fn thaw(config: &Config, world: World) -> Result<(), String> {
     };
     stores.metadata.close().await;
     thawed.map_err(|error| error.to_string())
+}
+
+/// Why there is nothing to thaw where one process owns the stores.
+fn thaws_by_itself(config: &Config, home: &Path) -> String {
+    let here = match config.storage.root_directory() {
+        Some(root) => format!("storage.filesystem.rootdirectory: {}", root.display()),
+        None => format!("berth.metadata.url: sqlite:{}", home.display()),
+    };
+    format!(
+        "--thaw is for replicas that share a bucket through berth.metadata.url: postgres://…; \
+         here, {here} belongs to one server, which takes writes again when it is started anew: \
+         restart it, or run `berth move --thaw CONFIG` with the configuration of the replicas"
+    )
 }

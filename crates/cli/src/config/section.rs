@@ -92,6 +92,17 @@ impl<'a> Section<'a> {
         problems.warning(&self.place(key), &self.path(key), text, way_out);
     }
 
+    /// The same where the operator surely expects an effect that will not come.
+    pub(super) fn loud_warning(
+        &self,
+        problems: &mut Problems<'_>,
+        key: &str,
+        text: impl Into<String>,
+        way_out: impl Into<String>,
+    ) {
+        problems.loud_warning(&self.place(key), &self.path(key), text, way_out);
+    }
+
     /// A text; `None` if absent or empty.
     pub(super) fn text(&self, key: &str) -> Option<String> {
         self.scalar(key).map(|scalar| scalar.text.clone()).filter(|text| !text.is_empty())

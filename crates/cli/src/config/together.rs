@@ -1,12 +1,19 @@
 //! Settings of different sections that do not go together.
 
-use super::auth::Auth;
+use std::time::Duration;
+
+use super::auth::{Auth, BerthAuth};
 use super::berth::Role;
 use super::berth::metadata::MetadataAt;
+use super::berth::redirect::RedirectWhen;
+use super::duration;
 use super::problem::Problems;
 use super::section::Section;
 use super::storage::Driver;
 use super::{Config, tls};
+
+/// An address that was handed out works so long after a right was taken away.
+const SHORT: Duration = Duration::from_secs(60);
 
 /// Holds the sections against each other.
 pub(super) fn check(root: &Section<'_>, config: &Config, problems: &mut Problems<'_>) {
@@ -15,6 +22,12 @@ pub(super) fn check(root: &Section<'_>, config: &Config, problems: &mut Problems
     part_fits_in_memory(root, config, problems);
     warn_if_open(root, config, problems);
     warn_of_realm(root, config, problems);
+    if let Auth::Berth(auth) = &config.auth {
+        let berth = root.section("auth").section("berth");
+        certificates_are_verified(&berth, auth, config, problems);
+        providers_send_browsers_back(&berth, config, problems);
+    }
+    redirects_have_an_effect(root, config, problems);
 }
 
 /// `registry:2` on S3 runs without a volume and often with several replicas, so a database that is made
@@ -77,5 +90,74 @@ fn warn_of_realm(root: &Section<'_>, config: &Config, problems: &mut Problems<'_
                     in with their password at each request";
         let way_out = "set it to the address that they use, such as https://registry.example.org";
         root.section("http").warning(problems, "host", text, way_out);
+    }
+}
+
+/// A certificate that nobody has verified proves nothing, so it signs nobody in.
+fn certificates_are_verified(
+    berth: &Section<'_>,
+    auth: &BerthAuth,
+    config: &Config,
+    problems: &mut Problems<'_>,
+) {
+    let is_named = berth.section("certificates").holds("user");
+    if berth.has("certificates") && !is_named {
+        let way_out = "write cn, email, uri or dns, or take auth.berth.certificates out";
+        berth.section("certificates").error(problems, "user", "is missing", way_out);
+    }
+    if auth.certificates.is_none() {
+        return;
+    }
+    let (text, way_out) = match &config.http.tls {
+        Some(tls) if !tls.client_cas.is_empty() => match tls.client_auth {
+            tls::ClientAuth::VerifyClientCertIfGiven
+            | tls::ClientAuth::RequireAndVerifyClientCert => return,
+            tls::ClientAuth::RequestClientCert | tls::ClientAuth::RequireAnyClientCert => (
+                "signs nobody in: http.tls.clientauth verifies no certificate",
+                "set http.tls.clientauth: verify-client-cert-if-given",
+            ),
+        },
+        _ => (
+            "signs nobody in: no client is asked for a certificate",
+            "name their authorities in http.tls.clientcas",
+        ),
+    };
+    berth.loud_warning(problems, "certificates", text, way_out);
+}
+
+/// A browser that went to a provider comes back to an address that is known beforehand.
+fn providers_send_browsers_back(berth: &Section<'_>, config: &Config, problems: &mut Problems<'_>) {
+    if config.http.host.is_some() {
+        return;
+    }
+    for source in berth.sections("sources") {
+        if source.choice("type").as_deref() == Some("oidc") {
+            let text = "oidc: signs nobody in without http.host, the address that browsers come \
+                        back to";
+            let way_out = "set http.host to the address that they use, such as \
+                           https://registry.example.org";
+            source.loud_warning(problems, "type", text, way_out);
+        }
+    }
+}
+
+fn redirects_have_an_effect(root: &Section<'_>, config: &Config, problems: &mut Problems<'_>) {
+    let redirect = &config.berth.redirect;
+    let section = root.section("berth").section("redirect");
+    if matches!(config.storage.driver, Driver::Filesystem(_)) {
+        if !redirect.networks.is_empty() {
+            let text = "sends nobody anywhere: clients cannot fetch files from storage.filesystem";
+            section.loud_warning(problems, "networks", text, "take it out");
+        }
+        return;
+    }
+    let is_long = redirect.expires > SHORT && redirect.enabled != RedirectWhen::Never;
+    if is_long && matches!(config.auth, Auth::Berth(_)) {
+        let time = duration::format(redirect.expires);
+        let text = format!(
+            "{time}: whoever has such an address fetches the blob for so long after their right to \
+             it was taken away"
+        );
+        section.warning(problems, "expires", text, "use 60s or less beside auth: berth");
     }
 }

@@ -9,7 +9,7 @@
 mod asking;
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,11 +24,10 @@ use workers::transfer::{Freeze, Source};
 use workers::{Finding, Observer, Progress, Shutdown, Volume, WorkError};
 
 use crate::moving::{self, Moving};
-use crate::process::chain::{self, Checked};
 use crate::wire::Stores;
 use crate::work::{Backlog, Others, Work, in_words, perform};
 
-pub(crate) use asking::{answers, ask_accounts, ask_for_check, hand_over};
+pub(crate) use asking::{answers, ask_accounts, hand_over};
 
 /// The pause after a failed accept (no descriptors left, most likely).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -42,6 +41,10 @@ const MAX_ASKING: usize = 64;
 const QUEUE: usize = 1024;
 /// Longest path of a socket that the kernel takes.
 const MAX_PATH: usize = 107;
+/// Where a socket is made, and what it is called there: no longer than its name
+/// at last, which [`MAX_PATH`] is about.
+const BEHIND: &str = ".making";
+const MADE: &str = "s";
 
 /// The line that asks.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,16 +59,6 @@ pub(crate) enum Request {
         /// What is asked of the accounts. May hold secrets, which it does not print.
         access: Box<accounts::Command>,
     },
-    /// `berth audit verify`.
-    Audit(AuditWork),
-}
-
-/// What can be asked about the audit record as a whole.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "audit")]
-pub(crate) enum AuditWork {
-    /// Check that it is what was sealed.
-    Verify,
 }
 
 impl From<Work> for Request {
@@ -91,7 +84,6 @@ enum Answer {
     Done { summary: String },
     Failed { error: String },
     Access { result: Box<accounts::Answer> },
-    Checked { checked: Checked },
 }
 
 /// What a server works with on behalf of commands.
@@ -137,14 +129,29 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     if path.as_os_str().len() > MAX_PATH {
         return Err(io::Error::other(format!("the path is longer than {MAX_PATH} bytes")));
     }
+    // A socket is born with what the umask leaves. Behind a door that only we
+    // can open nobody reaches it before it has its own permissions.
+    let behind = path.with_file_name(BEHIND);
+    clear_away(&behind)?;
+    std::fs::DirBuilder::new().mode(0o700).create(&behind)?;
+    let made = behind.join(MADE);
+    let listener = UnixListener::bind(&made)?;
+    std::fs::set_permissions(&made, std::fs::Permissions::from_mode(0o600))?;
     // The store's lock is ours, so a socket that is there is a dead server's.
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    std::fs::rename(&made, path)?;
+    clear_away(&behind)?;
     Ok(listener)
+}
+
+/// Removes the folder in which a socket is made, also one that a dead server left.
+fn clear_away(behind: &Path) -> io::Result<()> {
+    for removed in [std::fs::remove_file(behind.join(MADE)), std::fs::remove_dir(behind)] {
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 async fn accept(listener: UnixListener, desk: Arc<Desk>) {
@@ -187,13 +194,6 @@ async fn answer(stream: UnixStream, desk: &Desk) -> io::Result<()> {
             let line = line_of(&of_accounts(*access, desk).await)?;
             return writing.write_all(&line).await;
         }
-        Request::Audit(AuditWork::Verify) => {
-            let answer = match chain::check(&*desk.stores.metadata).await {
-                Ok(checked) => Answer::Checked { checked },
-                Err(error) => Answer::Failed { error },
-            };
-            return writing.write_all(&line_of(&answer)?).await;
-        }
         other => other,
     };
     tracing::info!(?request, "work was handed over");
@@ -211,7 +211,7 @@ async fn answer(stream: UnixStream, desk: &Desk) -> io::Result<()> {
                 let source = Source::Serving(desk.freeze.clone());
                 Box::pin(moving::into(&desk.stores, source, &moving, &relay, shutdown)).await
             }
-            Request::Access { .. } | Request::Audit(_) => return,
+            Request::Access { .. } => return,
         };
         let last = match done {
             Ok(summary) => Answer::Done { summary },
@@ -379,6 +379,25 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(ours);
         answer(theirs, &desk).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_made_where_only_the_server_gets_and_takes_the_place_of_a_dead_one() {
+        let home = tempfile::tempdir().unwrap();
+        let path = socket_path(home.path());
+        // A server that was killed half-way left all that there can be.
+        drop(UnixListener::bind(&path).unwrap());
+        std::fs::create_dir(home.path().join(BEHIND)).unwrap();
+        drop(UnixListener::bind(home.path().join(BEHIND).join(MADE)).unwrap());
+        let listener = bind(&path).unwrap();
+        let made = listener.local_addr().unwrap();
+        assert_eq!(made.as_pathname(), Some(&*home.path().join(BEHIND).join(MADE)));
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        let (asked, accepted) = tokio::join!(UnixStream::connect(&path), listener.accept());
+        assert!(asked.is_ok() && accepted.is_ok());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use registry::accounts::command::AuditLine;
+use serde_json::Value;
 
 use crate::config::auth::berth::Audit;
 use crate::config::auth::berth::records::Syslog;
@@ -18,6 +19,8 @@ const WARNING: u8 = 4;
 const INFORMATION: u8 = 6;
 /// Longest message that is sent in one datagram, in bytes.
 const MAX_DATAGRAM: usize = 8 << 10;
+/// What stands behind a text that was cut.
+const CUT: char = '…';
 
 /// Where lines of the record go as well.
 #[derive(Debug, Clone)]
@@ -91,11 +94,50 @@ fn remote(line: &AuditLine) -> io::Result<Vec<u8>> {
     datagram(format!("<{}>1 {} - berth {process} audit - ", priority(line), line.at), line)
 }
 
+/// What is too long is said in fewer words: half a line would be no JSON.
 fn datagram(head: String, line: &AuditLine) -> io::Result<Vec<u8>> {
-    let mut datagram = head.into_bytes();
-    serde_json::to_writer(&mut datagram, line)?;
-    datagram.truncate(MAX_DATAGRAM);
-    Ok(datagram)
+    let write = |line: &AuditLine| -> io::Result<Vec<u8>> {
+        let mut datagram = head.clone().into_bytes();
+        serde_json::to_writer(&mut datagram, line)?;
+        Ok(datagram)
+    };
+    let whole = write(line)?;
+    if whole.len() <= MAX_DATAGRAM {
+        return Ok(whole);
+    }
+    let mut line = line.clone();
+    let mut shorter = whole;
+    while shorter.len() > MAX_DATAGRAM && shorten(&mut line) {
+        shorter = write(&line)?;
+    }
+    Ok(shorter)
+}
+
+/// Halves what is told beside the rest, and once that is gone the longest of the
+/// texts; `false` if nothing is left to cut.
+fn shorten(line: &mut AuditLine) -> bool {
+    if let Some(detail) = line.detail.take() {
+        let text = match detail {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        line.detail = half(&text).map(Value::String);
+        return true;
+    }
+    let AuditLine { actor, target, action, .. } = line;
+    let longest = [actor, target, action].into_iter().max_by_key(|text| text.len());
+    let Some((text, half)) = longest.and_then(|text| half(text).map(|half| (text, half))) else {
+        return false;
+    };
+    *text = half;
+    true
+}
+
+/// The first half, marked as such; `None` if there is none.
+fn half(text: &str) -> Option<String> {
+    let text = text.trim_end_matches(CUT);
+    let (first, _) = text.split_at(text.floor_char_boundary(text.len() / 2));
+    (!first.is_empty()).then(|| format!("{first}{CUT}"))
 }
 
 #[cfg(test)]
@@ -147,5 +189,37 @@ mod tests {
         copies.write(&[line("ok")]).unwrap();
         let length = socket.recv(&mut buffer).unwrap();
         assert!(buffer[..length].starts_with(b"<86>berth: {"));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_for_a_datagram_is_shortened_and_stays_json() {
+        let names: Vec<_> = (0..5000).map(|number| format!("\"näme\\{number}")).collect();
+        let long = "/\u{1}ü".repeat(10_000);
+        for (detail, target) in [
+            (serde_json::json!({ "names": names }), "web/app".to_owned()),
+            (serde_json::json!("ü".repeat(100_000)), "web/app".to_owned()),
+            (Value::Null, long.clone()),
+            (serde_json::json!(names), long),
+        ] {
+            let has_long_target = target.len() > 10;
+            let whole = AuditLine {
+                detail: Some(detail).filter(|it| !it.is_null()),
+                target: target.clone(),
+                ..line("refused")
+            };
+            for datagram in [local(&whole).unwrap(), remote(&whole).unwrap()] {
+                assert!(datagram.len() <= MAX_DATAGRAM, "{}", datagram.len());
+                let text = String::from_utf8(datagram).unwrap();
+                let read: AuditLine =
+                    serde_json::from_str(&text[text.find('{').unwrap()..]).unwrap();
+                let cut = if has_long_target { Some(read.target) } else { None };
+                let cut = cut.or(read.detail.map(|it| it.as_str().unwrap().to_owned())).unwrap();
+                assert!(cut.ends_with(CUT) && cut.len() > 1000, "as much as fits: {}", cut.len());
+                assert!(has_long_target || text.contains("\"target\":\"web/app\""), "{text}");
+                assert_eq!((read.actor, read.sequence), ("user:ann".to_owned(), Some(7)));
+            }
+        }
+        let short = local(&line("ok")).unwrap();
+        assert!(!String::from_utf8(short).unwrap().contains(CUT));
     }
 }

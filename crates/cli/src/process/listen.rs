@@ -1,4 +1,4 @@
-//! From `http.addr` to sockets.
+//! From `http.addr` and `http.debug.addr` to sockets.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -6,15 +6,15 @@ use server::Listener;
 
 use crate::config::listen::Listen;
 
-/// Listens on every address that `listen` names.
-pub(crate) async fn listen_all(listen: &Listen) -> Result<Vec<Listener>, String> {
-    let failed = |error: std::io::Error| format!("http.addr: cannot listen on {listen}: {error}");
+/// Listens on every address that `listen`, the value of the setting `key`, names.
+pub(crate) async fn listen_all(key: &str, listen: &Listen) -> Result<Vec<Listener>, String> {
+    let failed = |error: std::io::Error| format!("{key}: cannot listen on {listen}: {error}");
     if let Listen::Unix(path) = listen {
         return Ok(vec![Listener::unix(path).await.map_err(failed)?]);
     }
     let mut listeners = Vec::new();
     let mut last = None;
-    for (address, needed) in addresses(listen).await? {
+    for (address, needed) in addresses(key, listen).await? {
         match Listener::tcp(address).await {
             Ok(listener) => listeners.push(listener),
             Err(error) if needed => return Err(failed(error)),
@@ -32,7 +32,7 @@ pub(crate) async fn listen_all(listen: &Listen) -> Result<Vec<Listener>, String>
 }
 
 /// Addresses to try, and whether each must work: a machine may lack IPv6.
-async fn addresses(listen: &Listen) -> Result<Vec<(SocketAddr, bool)>, String> {
+async fn addresses(key: &str, listen: &Listen) -> Result<Vec<(SocketAddr, bool)>, String> {
     Ok(match listen {
         Listen::Loopback { port } => vec![
             (SocketAddr::from((Ipv4Addr::LOCALHOST, *port)), true),
@@ -45,7 +45,7 @@ async fn addresses(listen: &Listen) -> Result<Vec<(SocketAddr, bool)>, String> {
         Listen::Address { ip, port } => vec![(SocketAddr::from((*ip, *port)), true)],
         Listen::Host { host, port } => {
             let found = tokio::net::lookup_host((host.as_str(), *port)).await;
-            let found = found.map_err(|error| format!("http.addr: {host}: {error}"))?;
+            let found = found.map_err(|error| format!("{key}: {host}: {error}"))?;
             found.map(|address| (address, true)).collect()
         }
         Listen::Unix(_) => Vec::new(),

@@ -1,6 +1,6 @@
 //! What a process is to the machine: its locks, its user, its signals.
 
-pub(crate) mod chain;
+pub(crate) mod audit_places;
 pub(crate) mod checks;
 pub(crate) mod control;
 pub(crate) mod copies;

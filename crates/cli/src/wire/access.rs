@@ -110,11 +110,8 @@ pub(crate) fn missing_realm(
 pub(super) fn auditor(config: &Config, accounts: Option<&Arc<Accounts>>, world: &World) -> Auditor {
     match (&config.auth, accounts) {
         (Auth::Berth(auth), Some(accounts)) => {
-            let one_in = match auth.audit.pulls.percent {
-                0 => 0,
-                percent => 100 / u64::from(percent),
-            };
-            Auditor::new(accounts.audit().clone(), world.clock.clone(), one_in)
+            let percent = auth.audit.pulls.percent;
+            Auditor::new(accounts.audit().clone(), world.clock.clone(), percent)
         }
         _ => Auditor::default(),
     }

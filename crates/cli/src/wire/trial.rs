@@ -3,11 +3,15 @@
 use std::path::Path;
 
 use blobstore::Bucket;
-use metastore::{Postgres, PostgresLook};
+use metastore::{MetadataStore as _, Postgres, PostgresLook};
+use store::{AccountKind, AccountStore as _};
 
 use super::{World, bucket, metadata};
 use crate::config::Config;
 use crate::config::berth::metadata::MetadataAt;
+
+/// Users that are read at once.
+const PAGE: usize = 1_000;
 
 /// What became of one store.
 pub(crate) struct Tried {
@@ -20,7 +24,7 @@ pub(crate) struct Tried {
 /// Tries both stores, and the folder of the local cache. In a bucket some objects are written and removed again;
 /// nothing else is changed.
 pub(crate) async fn trial(config: &Config, world: &World) -> Vec<Tried> {
-    let mut tried = vec![bytes(config, world).await, names(config, world).await];
+    let mut tried = vec![bytes(config, world).await, database(config, world).await];
     if let Some(cache) = &config.berth.storage.cache {
         let setting = "berth.storage.cache.directory".to_owned();
         tried.push(Tried { setting, outcome: writable(&cache.directory) });
@@ -52,7 +56,8 @@ async fn bytes(config: &Config, world: &World) -> Tried {
     Tried { setting, outcome }
 }
 
-async fn names(config: &Config, world: &World) -> Tried {
+/// Tries the database alone.
+pub(crate) async fn database(config: &Config, world: &World) -> Tried {
     let settings = &config.berth.metadata;
     let outcome = match &settings.at {
         MetadataAt::Beside => Ok("SQLite in the storage directory, for one process".to_owned()),
@@ -62,12 +67,32 @@ async fn names(config: &Config, world: &World) -> Tried {
         MetadataAt::Postgres(url) => match metadata::options(settings, url, world) {
             Ok(options) => match Postgres::look(options).await {
                 Ok(look) => Ok(described(&look)),
-                Err(error) => Err(error.to_string()),
+                // Without its password, which no text of an address shows.
+                Err(error) => Err(format!("{url}: {error}")),
             },
             Err(error) => Err(error),
         },
     };
     Tried { setting: "berth.metadata.url".to_owned(), outcome }
+}
+
+/// How many enabled administrators a database server knows, on the first page of
+/// its users; `None` if there is none, it cannot be asked, or opening it would
+/// change its tables.
+pub(crate) async fn administrators(config: &Config, world: &World) -> Option<usize> {
+    let settings = &config.berth.metadata;
+    let MetadataAt::Postgres(url) = &settings.at else { return None };
+    let options = || metadata::options(settings, url, world).ok();
+    let look = Postgres::look(options()?).await.ok()?;
+    if look.schema != look.newest {
+        return None;
+    }
+    let database = Postgres::open(options()?).await.ok()?;
+    let users = database.accounts(AccountKind::User, None, PAGE).await;
+    database.close().await;
+    let users = users.ok()?;
+    let admins = users.iter().filter(|user| user.is_admin && !user.is_disabled).count();
+    (admins > 0 || users.len() < PAGE).then_some(admins)
 }
 
 fn described(look: &PostgresLook) -> String {

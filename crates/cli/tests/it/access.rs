@@ -189,6 +189,11 @@ fn what_is_made_is_shown_once_and_works() {
         worked && me.starts_with("user:ann, by personal-token, an administrator"),
         "{me}{error}"
     );
+    let (worked, checked, error) =
+        far(&["audit", "verify", "--json", "--token-file", token.to_str().unwrap()]);
+    let checked: serde_json::Value = serde_json::from_str(&checked).unwrap();
+    assert!(worked && checked["broken"].is_null(), "{error}");
+    assert!(checked["unsealed"].as_u64().unwrap() > 0, "{checked}");
     let file = at.join("password");
     let as_ann = ["--as", "ann", "--as-password-file", file.to_str().unwrap()];
     let (worked, users, error) = far(&[&["user", "list"][..], &as_ann].concat());
@@ -221,10 +226,76 @@ fn a_file_of_accounts_is_tried_applied_and_printed_as_it_was() {
     std::fs::write(&file, &exported).unwrap();
     assert_eq!(said(at, &["apply", "-f", path, "--prune", "--dry-run"], ""), "");
     assert!(exported.contains("name: \"no\""), "{exported}");
+    let exported = said(at, &["export-access", "--json"], "");
+    std::fs::write(&file, &exported).unwrap();
+    assert_eq!(said(at, &["apply", "-f", path, "--prune", "--dry-run"], ""), "");
 
     std::fs::write(&file, "users:\n- {nmae: ann}\n").unwrap();
     let error = refused(at, &["apply", "-f", path], "");
     assert!(error.contains("nmae") && error.contains("export-access"), "{error}");
+}
+
+#[test]
+fn the_file_of_the_handbook_is_applied_and_comes_back_over_the_network() {
+    let place = accounts();
+    let at = place.path();
+    let handbook = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/access.md");
+    let handbook = std::fs::read_to_string(handbook).unwrap();
+    let section = handbook.split("\n## Policy as a file\n").nth(1).unwrap();
+    let example = section.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let file = at.join("access.yml");
+    std::fs::write(&file, example).unwrap();
+    let path = file.to_str().unwrap();
+    let changes = said(at, &["apply", "-f", path], "");
+    assert!(changes.contains("+ user bob, without a password, ends 2030-12-31T23:59:59Z"));
+    assert_eq!(said(at, &["apply", "-f", path, "--prune"], ""), "");
+
+    let token = said(at, &["token", "create", "t", "--user", "ann"], "");
+    let server = Server::start(at);
+    let who =
+        format!("Authorization: Bearer {}\r\nContent-Type: application/json\r\n", token.trim());
+    let (status, exported) = server.ask_with("GET /api/v1/access", &who, b"");
+    assert_eq!(status, 200);
+    let exported = exported.split_once("\r\n\r\n").unwrap().1.as_bytes();
+    let (status, applied) =
+        server.ask_with("PUT /api/v1/access?dry_run=true&prune=true", &who, exported);
+    assert_eq!(status, 200, "{applied}");
+    assert!(applied.contains("\"changes\":[]"), "{applied}");
+    std::fs::write(&file, exported).unwrap();
+    assert_eq!(said(at, &["apply", "-f", path, "--prune"], ""), "");
+    let (secret, url) = (at.join("token"), format!("http://{}", server.address));
+    std::fs::write(&secret, token).unwrap();
+    let far = berth()
+        .args(["export-access", "--json", "--server", &url, "--token-file"])
+        .arg(&secret)
+        .output()
+        .unwrap();
+    std::fs::write(&file, &far.stdout).unwrap();
+    assert_eq!(said(at, &["apply", "-f", path, "--prune"], ""), "");
+}
+
+#[test]
+fn one_document_tells_of_everybody_who_should_come_into_a_team() {
+    let place = accounts();
+    let at = place.path();
+    for name in ["ann", "bob"] {
+        said(at, &["user", "add", name], PASSWORD);
+    }
+    said(at, &["team", "add", "web"], "");
+    let done = access(at, &["team", "member", "add", "web", "ann", "eve", "bob", "--json"], "");
+    assert_eq!(done.status.code(), Some(1));
+    let told: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(told["answer"], "partly-done");
+    assert_eq!(told["done"], serde_json::json!(["ann", "bob"]));
+    assert_eq!(told["failed"][0]["user"], "eve");
+    let error = String::from_utf8(done.stderr).unwrap();
+    assert!(error.contains("eve: ") && error.contains("no user"), "{error}");
+    let teams = said(at, &["team", "list"], "");
+    assert!(teams.contains("ann") && teams.contains("bob"), "{teams}");
+    let told = said(at, &["team", "member", "remove", "web", "ann", "bob", "--json"], "");
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["answer"], "done");
+    assert_eq!(told["failed"], serde_json::json!([]));
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Commands beside a server and without one.
 
+use std::net::TcpListener;
+use std::path::Path;
+
 use crate::process::{Server, folder, run};
 
 const CONFIG: &[u8] = b"{}";
@@ -61,6 +64,53 @@ fn a_check_names_the_unknown_key_and_fails() {
     let checked = run(&["config", "check", folder.path().join("config.yml").to_str().unwrap()]);
     let said = String::from_utf8_lossy(&checked.stderr);
     assert!(!checked.status.success() && said.contains("lgo") && said.contains("log"), "{said}");
+}
+
+/// Whether a check was content, what it printed, and what it complained of.
+fn check(folder: &Path, more: &[&str]) -> (bool, String, String) {
+    let config = folder.join("config.yml");
+    let done = run(&[&["config", "check"], more, &[config.to_str().unwrap()]].concat());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (done.status.success(), text(&done.stdout), text(&done.stderr))
+}
+
+#[test]
+fn a_check_of_files_and_sqlite_says_what_both_can_do_and_makes_nothing() {
+    let folder = folder("");
+    let data = folder.path().join("data");
+    let files = format!("storage.filesystem: {}", data.display());
+    let (content, said, complained) = check(folder.path(), &[]);
+    assert!(content && said.contains(&format!("{files} will be made")), "{said}{complained}");
+    assert!(said.contains("berth.metadata.url: SQLite in the storage directory"), "{said}");
+    assert!(!data.exists());
+    std::fs::create_dir(&data).unwrap();
+    let (content, said, complained) = check(folder.path(), &[]);
+    assert!(content && said.contains(&format!("{files} is writable")), "{said}{complained}");
+    assert_eq!(std::fs::read_dir(&data).unwrap().count(), 0);
+}
+
+#[test]
+fn a_check_names_the_store_that_is_not_there_and_still_describes_the_other() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("postgres://berth:hunter2@{closed}/berth?sslmode=disable");
+    let folder = folder(&format!("berth:\n  metadata:\n    url: {url}\n"));
+    let (content, said, complained) = check(folder.path(), &[]);
+    assert!(!content && said.contains("data will be made"), "{said}{complained}");
+    assert!(
+        complained.contains("berth.metadata.url: ") && complained.contains(&closed.to_string()),
+        "{complained}"
+    );
+    assert!(!said.contains("hunter2") && !complained.contains("hunter2"), "{said}{complained}");
+    let (content, said, complained) = check(folder.path(), &["--offline"]);
+    assert!(content && !said.contains("data will be made"), "{said}{complained}");
+    // Both stores are tried, also when the first one is of no use.
+    std::fs::write(folder.path().join("data"), "a file").unwrap();
+    let (content, _, complained) = check(folder.path(), &[]);
+    assert!(!content && complained.contains("berth.metadata.url: "), "{complained}");
+    assert!(
+        complained.contains("storage.filesystem: ") && complained.contains("is no directory"),
+        "{complained}"
+    );
 }
 
 #[test]

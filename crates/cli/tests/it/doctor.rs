@@ -3,7 +3,8 @@
 use std::os::unix::fs::chown;
 use std::path::Path;
 
-use crate::process::{Server, folder, run};
+use crate::database::PostgresServer;
+use crate::process::{Server, berth, folder, run};
 
 /// Whether the doctor was content, its lines, and its verdict.
 fn doctor(folder: &Path) -> (bool, String, String) {
@@ -107,4 +108,56 @@ fn files_of_two_users_are_a_problem_with_a_way_out_and_the_doctor_makes_none() {
     let (_, lines, _) = doctor(folder.path());
     let said = line(&lines, "owner");
     assert!(said.contains("`berth adopt`") && said.contains("2000"), "{said}");
+}
+
+#[test]
+fn the_database_beside_files_is_tried() {
+    let url = "postgres://berth:wrong@127.0.0.1:1/berth";
+    let place = folder(&format!("berth:\n  metadata:\n    url: {url}\n"));
+    let (content, lines, _) = doctor(place.path());
+    let said = line(&lines, "database");
+    assert!(!content && said.starts_with("BAD "), "{lines}");
+    assert!(said.contains("berth.metadata.url") && !said.contains("wrong"), "{said}");
+}
+
+#[test]
+fn copies_of_the_record_that_cannot_be_written_stop_the_start_and_both_checks() {
+    let missing = "/nowhere/at/all/audit.jsonl";
+    let place = folder(&format!("auth:\n  berth:\n    audit: {{file: {missing}}}\n"));
+    let (content, lines, _) = doctor(place.path());
+    let said = line(&lines, "audit");
+    assert!(!content && said.contains(&format!("auth.berth.audit.file: {missing}")), "{lines}");
+    let config = place.path().join("config.yml");
+    for command in [&["config", "check"][..], &["serve"]] {
+        let done = run(&[command, &[config.to_str().unwrap()]].concat());
+        let told = [done.stdout, done.stderr].concat();
+        let told = String::from_utf8_lossy(&told);
+        assert!(!done.status.success() && told.contains("make the directory"), "{told}");
+    }
+    let syslog = folder("auth:\n  berth:\n    audit: {syslog: /nowhere/log}\n");
+    let (content, lines, _) = doctor(syslog.path());
+    assert!(!content && line(&lines, "audit").contains("auth.berth.audit.syslog"), "{lines}");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_database_server_is_described_and_asked_for_administrators() {
+    let database = PostgresServer::start();
+    let more = format!("auth: berth\nberth:\n  metadata:\n    url: {}\n", database.url());
+    let place = folder(&more);
+    let (content, lines, verdict) = doctor(place.path());
+    assert!(content && line(&lines, "database").contains("no tables yet"), "{lines}{verdict}");
+    drop(Server::start(place.path()));
+    let (_, lines, _) = doctor(place.path());
+    assert!(line(&lines, "database").starts_with("ok    database"), "{lines}");
+    assert!(line(&lines, "accounts").contains("nobody administers"), "{lines}");
+    let config = place.path().join("config.yml");
+    let made = berth()
+        .args(["user", "add", "ann", "--admin", "--generate", "--config"])
+        .arg(&config)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let (content, lines, _) = doctor(place.path());
+    assert!(content && line(&lines, "accounts").contains("1 administrator"), "{lines}");
 }

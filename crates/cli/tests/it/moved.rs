@@ -222,3 +222,14 @@ fn what_the_original_left_is_imported_before_it_moves() {
     let (done, out, error) = move_to(&first, &second, &[]);
     assert!(done && out.contains("1 blobs (5 B) were copied; 0 findings"), "{out}{error}");
 }
+
+#[test]
+fn a_thaw_where_one_server_owns_everything_names_the_setting_and_the_way_out() {
+    let place = folder("");
+    let config = place.path().join("config.yml");
+    let done = run(&["move", "--thaw", config.to_str().unwrap()]);
+    let error = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(!done.status.success());
+    let setting = format!("storage.filesystem.rootdirectory: {}/data", place.path().display());
+    assert!(error.contains(&setting) && error.contains("restart it"), "{error}");
+}

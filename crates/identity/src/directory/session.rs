@@ -1,6 +1,7 @@
-//! One login: what is said to a directory, in order.
+//! One login or look-up: what is said to a directory, in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ldap3::adapters::EntriesOnly;
 use ldap3::{LdapConnAsync, LdapConnSettings, LdapResult, Scope, SearchEntry, SearchOptions};
@@ -10,7 +11,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 use super::settings::{LdapError, LdapSettings};
-use super::template::Template;
+use super::template::{Compared, Template};
 use crate::secret::Secret;
 use crate::source::{Identity, MAX_GROUPS};
 
@@ -26,6 +27,8 @@ pub(super) struct Session {
     settings: LdapSettings,
     connecting: LdapConnSettings,
     users: Template,
+    /// What tells an entry's name, as it may be typed.
+    names: Vec<Compared>,
     groups: Template,
 }
 
@@ -51,22 +54,35 @@ impl Session {
             })?;
             connecting = connecting.set_config(Arc::new(trusting));
         }
-        Ok(Self { settings, connecting, users, groups })
+        let names = users.compared();
+        Ok(Self { settings, connecting, users, names, groups })
     }
 
     pub(super) fn name(&self) -> &str {
         &self.settings.name
     }
 
-    /// Who signs in; the first server that answers decides.
-    pub(super) async fn login(
+    /// How long one server may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
+    /// Whether the groups can be told without the user's password: somebody
+    /// must be there to search for them, who is not the user.
+    pub(super) fn tells_groups(&self) -> bool {
+        self.settings.bind.is_some()
+    }
+
+    /// Who signs in with this password, or who has the name, if there is none;
+    /// the first server that answers decides.
+    pub(super) async fn find(
         &self,
         user: &str,
-        password: &Secret,
+        password: Option<&Secret>,
     ) -> Result<Option<Identity>, String> {
         let mut problems = Vec::new();
         for url in &self.settings.urls {
-            let asked = self.login_at(url, user, password);
+            let asked = self.find_at(url, user, password);
             match tokio::time::timeout(self.settings.timeout, asked).await {
                 Ok(Ok(told)) => return Ok(told),
                 Ok(Err(why)) => problems.push(format!("{url}: {why}")),
@@ -76,11 +92,11 @@ impl Session {
         Err(problems.join("; "))
     }
 
-    async fn login_at(
+    async fn find_at(
         &self,
         url: &str,
         user: &str,
-        password: &Secret,
+        password: Option<&Secret>,
     ) -> Result<Option<Identity>, String> {
         let (connection, mut ldap) = LdapConnAsync::with_settings(self.connecting.clone(), url)
             .await
@@ -100,27 +116,52 @@ impl Session {
         &self,
         ldap: &mut ldap3::Ldap,
         user: &str,
-        password: &Secret,
+        password: Option<&Secret>,
     ) -> Result<Option<Identity>, String> {
         self.bind_to_search(ldap).await?;
-        let Some(entry) = self.find_user(ldap, user).await? else {
+        let entry = self.find_user(ldap, user).await?;
+        let entry = entry.filter(|entry| password.is_none() || self.is_named(entry, user));
+        let Some(entry) = entry else {
             // As many round trips as for a user that exists.
-            let nobody = format!("cn=nobody,{}", self.settings.user_base);
-            let _ = ldap.simple_bind(&nobody, password.reveal()).await;
+            if let Some(password) = password {
+                let nobody = format!("cn=nobody,{}", self.settings.user_base);
+                let _ = ldap.simple_bind(&nobody, password.reveal()).await;
+            }
             return Ok(None);
         };
-        let bound = ldap.simple_bind(&entry.dn, password.reveal()).await;
-        let bound = bound.map_err(|e| e.to_string())?;
-        if REFUSALS.contains(&bound.rc) {
+        if let Some(password) = password
+            && !self.is_right(ldap, &entry, password).await?
+        {
             return Ok(None);
         }
-        succeeded("signing in", &bound)?;
         let name = attribute(&entry, &self.settings.name_attribute).next().ok_or_else(|| {
             format!("the user's entry has no attribute {:?}", self.settings.name_attribute)
         })?;
-        let groups = self.find_groups(ldap, name, &entry.dn).await?;
+        let may_ask = password.is_some() || self.tells_groups();
+        let groups =
+            if may_ask { self.find_groups(ldap, name, &entry.dn).await? } else { Vec::new() };
         let email = attribute(&entry, &self.settings.email_attribute).next().map(str::to_owned);
         Ok(Identity::checked(&entry.dn, name, email, groups))
+    }
+
+    /// Whether the password is that of `entry`. The connection is the
+    /// searching account's again afterwards, if there is one.
+    async fn is_right(
+        &self,
+        ldap: &mut ldap3::Ldap,
+        entry: &SearchEntry,
+        password: &Secret,
+    ) -> Result<bool, String> {
+        let bound = ldap.simple_bind(&entry.dn, password.reveal()).await;
+        let bound = bound.map_err(|e| e.to_string())?;
+        if REFUSALS.contains(&bound.rc) {
+            return Ok(false);
+        }
+        succeeded("signing in", &bound)?;
+        if self.settings.group_base.is_some() {
+            self.bind_to_search(ldap).await?;
+        }
+        Ok(true)
     }
 
     async fn bind_to_search(&self, ldap: &mut ldap3::Ldap) -> Result<(), String> {
@@ -140,8 +181,11 @@ impl Session {
         user: &str,
     ) -> Result<Option<SearchEntry>, String> {
         let filter = self.users.fill(user, "");
-        let attributes =
+        let mut attributes =
             vec![self.settings.name_attribute.clone(), self.settings.email_attribute.clone()];
+        attributes.extend(self.names.iter().map(|name| name.attribute.clone()));
+        attributes.sort_unstable();
+        attributes.dedup();
         let mut found = search(ldap, &self.settings.user_base, &filter, attributes, 2).await?;
         if found.len() > 1 {
             tracing::warn!(
@@ -155,6 +199,21 @@ impl Session {
         Ok(found.pop().filter(|entry| !entry.dn.is_empty()))
     }
 
+    /// Whether what was typed is a name of the entry, but for capitals. To a
+    /// directory `álice`, `ａlice` and others are `alice` as well; who counts
+    /// guesses at one name must not be told that each of them is right.
+    fn is_named(&self, entry: &SearchEntry, user: &str) -> bool {
+        let is_own = attribute(entry, &self.settings.name_attribute)
+            .any(|name| name.to_lowercase() == user.trim().to_lowercase());
+        let is_compared =
+            |name: &Compared| attribute(entry, &name.attribute).any(|value| name.is(value, user));
+        let is_named = is_own || self.names.iter().any(is_compared);
+        if !is_named {
+            tracing::debug!(directory = self.name(), user, "the entry found has other names");
+        }
+        is_named
+    }
+
     /// The names of the user's groups, asked by the searching account: users
     /// may often not see them.
     async fn find_groups(
@@ -164,7 +223,6 @@ impl Session {
         dn: &str,
     ) -> Result<Vec<String>, String> {
         let Some(base) = &self.settings.group_base else { return Ok(Vec::new()) };
-        self.bind_to_search(ldap).await?;
         let (filter, name) = (self.groups.fill(user, dn), &self.settings.group_attribute);
         let found = search(ldap, base, &filter, vec![name.clone()], MAX_GROUPS + 1).await?;
         let names = found.iter().flat_map(|group| attribute(group, name));

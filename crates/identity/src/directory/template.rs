@@ -44,9 +44,61 @@ impl Template {
     }
 }
 
+/// An attribute that a filter compares with what was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Compared {
+    pub(super) attribute: String,
+    /// What the filter has before the name, such as nothing.
+    before: String,
+    /// What it has behind, such as `@example.org`.
+    behind: String,
+}
+
+impl Compared {
+    /// Whether the attribute's `value` is what was typed, but for capitals and
+    /// spaces around it.
+    pub(super) fn is(&self, value: &str, user: &str) -> bool {
+        let Self { before, behind, .. } = self;
+        value.to_lowercase() == format!("{before}{}{behind}", user.trim()).to_lowercase()
+    }
+}
+
+impl Template {
+    /// What the filter compares as a whole with `{user}`; where it has a star
+    /// there is nothing to compare.
+    pub(super) fn compared(&self) -> Vec<Compared> {
+        let places = self.0.match_indices("{user}").filter_map(|(start, place)| {
+            let (before, behind) = (self.0.get(..start)?, self.0.get(start + place.len()..)?);
+            let (_, item) = before.rsplit_once('(')?;
+            let (attribute, before) = item.split_once('=')?;
+            let (behind, _) = behind.split_once(')')?;
+            // `uid:caseExactMatch:=` and `uid~=` are about `uid` as well.
+            let attribute = attribute.split([':', '~', '<', '>']).next()?.trim();
+            let is_whole = !attribute.is_empty() && !before.contains('*') && !behind.contains('*');
+            let compared = || Compared {
+                attribute: attribute.to_owned(),
+                before: before.to_owned(),
+                behind: behind.to_owned(),
+            };
+            is_whole.then(compared)
+        });
+        places.collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_tells_with_what_it_compares_a_name() {
+        let filter = "(|(uid={user})(mail:caseIgnoreMatch:={user}@x.org)(cn=*{user}*)(o=y))";
+        let compared = Template::parse(filter, &["{user}"]).unwrap().compared();
+        let attributes: Vec<_> = compared.iter().map(|it| it.attribute.as_str()).collect();
+        assert_eq!(attributes, ["uid", "mail"]);
+        assert!(compared[0].is("Ann", "aNN ") && !compared[0].is("ann", "\u{e1}nn"));
+        assert!(compared[1].is("ann@X.org", "ann") && !compared[1].is("ann", "ann"));
+    }
 
     fn filled(template: &str, user: &str, dn: &str) -> String {
         Template::parse(template, &["{user}", "{dn}"]).unwrap().fill(user, dn)

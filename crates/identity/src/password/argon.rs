@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use store::Random;
 use subtle::ConstantTimeEq as _;
 
-use super::{HashError, Verdict};
+use super::{Cost, HashError, Verdict};
 
 /// Most memory, in KiB: 1 GiB.
 const MAX_MEMORY: u32 = 1 << 20;
@@ -16,6 +16,8 @@ const MAX_PASSES: u32 = 20;
 const MAX_LANES: u32 = 16;
 /// Passes times KiB: twenty passes over a gigabyte would take half a minute.
 const MAX_WORK: u64 = 4 << 20;
+/// Lanes of our own hashes.
+const LANES: u32 = Params::DEFAULT_P_COST;
 /// Longest salt and longest hash, in bytes.
 const MAX_BYTES: usize = 128;
 
@@ -30,15 +32,21 @@ pub(super) struct Parsed {
     hash: Vec<u8>,
 }
 
-pub(super) fn hash(password: &[u8], random: &dyn Random) -> Result<String, HashError> {
+pub(super) fn hash(password: &[u8], cost: Cost, random: &dyn Random) -> Result<String, HashError> {
     let mut salt = [0; 16];
     random.fill(&mut salt);
     let mut hash = [0; 32];
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
+    let Cost { memory, passes } = cost;
+    let params = Params::new(memory, passes, LANES, None).map_err(|_| HashError::OutOfMemory)?;
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(password, &salt, &mut hash)
         .map_err(|_| HashError::OutOfMemory)?;
-    let (memory, passes) = (Params::DEFAULT_M_COST, Params::DEFAULT_T_COST);
-    Ok(write(Algorithm::Argon2id, (memory, passes, Params::DEFAULT_P_COST), &salt, &hash))
+    Ok(write(Algorithm::Argon2id, (memory, passes, LANES), &salt, &hash))
+}
+
+/// What [`hash`] makes at this cost, of no password.
+pub(super) fn nothing(cost: Cost) -> String {
+    write(Algorithm::Argon2id, (cost.memory, cost.passes, LANES), &[0; 16], &[0; 32])
 }
 
 /// A PHC text of version 19.

@@ -99,13 +99,34 @@ pub enum HashError {
     OutOfMemory,
 }
 
-/// The Argon2id hash of `password` in PHC form, 19 MiB and two passes, with a
-/// salt from `random`. Takes some 20 ms of one core: see [`crate::Hashers`].
-pub fn hash(password: &[u8], random: &dyn Random) -> Result<String, HashError> {
+/// What a new hash costs whoever computes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// KiB of memory, from 8.
+    pub memory: u32,
+    /// How often it is gone through, from 1.
+    pub passes: u32,
+}
+
+impl Default for Cost {
+    /// 19 MiB and two passes: some 20 ms of one core.
+    fn default() -> Self {
+        Self { memory: argon2::Params::DEFAULT_M_COST, passes: argon2::Params::DEFAULT_T_COST }
+    }
+}
+
+/// The Argon2id hash of `password` in PHC form at this `cost`, with a salt from
+/// `random`. Takes its time: see [`crate::Hashers`].
+pub fn hash(password: &[u8], cost: Cost, random: &dyn Random) -> Result<String, HashError> {
     if password.len() > MAX_PASSWORD {
         return Err(HashError::TooLong);
     }
-    argon::hash(password, random)
+    argon::hash(password, cost, random)
+}
+
+/// A hash that no password is right for and that costs as much as a new one.
+pub(crate) fn nothing(cost: Cost) -> String {
+    argon::nothing(cost)
 }
 
 /// Whether `password` is the one that `hash` was made of. Takes as long as the

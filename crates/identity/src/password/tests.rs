@@ -13,11 +13,12 @@ const ARGON2ID: &str =
 
 #[test]
 fn a_new_hash_is_argon2id_and_verifies() {
-    let hash = hash(b"s3cret", &OsRandom).unwrap();
+    let cost = Cost::default();
+    let hash = hash(b"s3cret", cost, &OsRandom).unwrap();
     assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
     assert_eq!(verify(&hash, b"s3cret"), Verdict::Right);
     assert_eq!(verify(&hash, b"s3cret "), Verdict::Wrong);
-    assert_ne!(hash, super::hash(b"s3cret", &OsRandom).unwrap());
+    assert_ne!(hash, super::hash(b"s3cret", cost, &OsRandom).unwrap());
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn a_damaged_hash_is_never_right_and_never_a_panic() {
 fn a_very_long_password_is_wrong_and_not_hashed() {
     let long = vec![b'x'; MAX_PASSWORD + 1];
     assert_eq!(verify(HTPASSWD_B, &long), Verdict::Wrong);
-    assert_eq!(hash(&long, &OsRandom), Err(HashError::TooLong));
+    assert_eq!(hash(&long, Cost::default(), &OsRandom), Err(HashError::TooLong));
 }
 
 #[test]

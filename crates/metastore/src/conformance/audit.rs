@@ -213,29 +213,45 @@ pub(super) async fn the_log_shrinks_at_its_beginning_by_age(store: &impl Metadat
     write(store, &["one", "two", "three", "four"]).await;
     store.append_audit(vec![note(1, "a", "b", "late"), note(9, "a", "b", "new")]).await.unwrap();
     seal_all(store, 5).await;
-    assert_eq!(store.prune_audit(None, None, 10).await.unwrap(), 0);
-    assert_eq!(store.prune_audit(Some(at(1)), None, 10).await.unwrap(), 0);
-    assert_eq!(store.prune_audit(Some(at(4)), None, 2).await.unwrap(), 2);
-    assert_eq!(store.prune_audit(Some(at(4)), None, 10).await.unwrap(), 1);
+    assert_eq!(store.prune_audit(None, None, None, 10).await.unwrap(), 0);
+    assert_eq!(store.prune_audit(Some(at(1)), None, None, 10).await.unwrap(), 0);
+    assert_eq!(store.prune_audit(Some(at(4)), None, None, 2).await.unwrap(), 2);
+    assert_eq!(store.prune_audit(Some(at(4)), None, None, 10).await.unwrap(), 1);
     assert_eq!(targets(&all(store).await), ["four", "late", "new"], "no hole in the chain");
-    assert_eq!(store.prune_audit(Some(at(1000)), None, 10).await.unwrap(), 1);
+    assert_eq!(store.prune_audit(Some(at(1000)), None, None, 10).await.unwrap(), 1);
     assert_eq!(targets(&all(store).await), ["late", "new"], "the last seal and what has none");
     assert_eq!(seal_all(store, 5).await, 1);
     assert_eq!(all(store).await[1].seal, Some(seal(6)));
+}
+
+pub(super) async fn the_log_never_shrinks_beyond_a_line_that_must_stay(store: &impl MetadataStore) {
+    write_many(store, 20).await;
+    while seal_all(store, 500).await > 0 {}
+    let fifth = all(store).await[4].id;
+    assert_eq!(store.prune_audit(None, Some(3), Some(fifth), 2).await.unwrap(), 2);
+    assert_eq!(store.prune_audit(Some(at(5000)), Some(3), Some(fifth), 100).await.unwrap(), 3);
+    assert_eq!(store.prune_audit(Some(at(5000)), Some(3), Some(fifth), 100).await.unwrap(), 0);
+    assert_eq!(store.prune_audit(None, Some(3), Some(0), 100).await.unwrap(), 0);
+    assert_eq!(all(store).await[0].note.target, "6");
+    assert_eq!(store.prune_audit(None, Some(3), None, 100).await.unwrap(), 12);
 }
 
 pub(super) async fn the_log_shrinks_at_its_beginning_by_count(store: &impl MetadataStore) {
     write_many(store, 1300).await;
     while seal_all(store, 500).await > 0 {}
     write(store, &["x", "y"]).await;
-    assert_eq!(store.prune_audit(None, Some(2000), 5000).await.unwrap(), 0);
-    assert_eq!(store.prune_audit(None, Some(102), 700).await.unwrap(), 700);
-    assert_eq!(store.prune_audit(None, Some(102), 5000).await.unwrap(), 500);
-    assert_eq!(store.prune_audit(None, Some(102), 5000).await.unwrap(), 0);
+    assert_eq!(store.prune_audit(None, Some(2000), None, 5000).await.unwrap(), 0);
+    assert_eq!(store.prune_audit(None, Some(102), None, 700).await.unwrap(), 700);
+    assert_eq!(store.prune_audit(None, Some(102), None, 5000).await.unwrap(), 500);
+    assert_eq!(store.prune_audit(None, Some(102), None, 5000).await.unwrap(), 0);
     let left = all(store).await;
     assert_eq!((left.len(), left[0].note.target.as_str()), (102, "1201"));
-    assert_eq!(store.prune_audit(Some(at(1211)), Some(97), 5000).await.unwrap(), 10, "either");
-    assert_eq!(store.prune_audit(Some(at(1)), Some(0), 5000).await.unwrap(), 89);
+    assert_eq!(
+        store.prune_audit(Some(at(1211)), Some(97), None, 5000).await.unwrap(),
+        10,
+        "either"
+    );
+    assert_eq!(store.prune_audit(Some(at(1)), Some(0), None, 5000).await.unwrap(), 89);
     assert_eq!(targets(&all(store).await), ["1300", "x", "y"], "the last seal and what has none");
     let empty = AuditFilter { actor: Some("user:bob".into()), ..AuditFilter::default() };
     let found = store.audit(empty, NewestFirst(None), 10).await.unwrap();

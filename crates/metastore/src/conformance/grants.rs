@@ -271,8 +271,8 @@ pub(super) async fn a_refused_change_leaves_nothing(store: &impl MetadataStore) 
 }
 
 pub(super) async fn each_change_raises_the_version_by_one(store: &impl MetadataStore) {
+    assert_eq!(change(store, vec![]).await.version, 0, "nothing was changed");
     let changes = [
-        vec![],
         vec![user("alice"), user("bob"), team("web")],
         vec![join("web", "alice")],
         vec![show("a", Some("public"))],
@@ -282,6 +282,33 @@ pub(super) async fn each_change_raises_the_version_by_one(store: &impl MetadataS
         assert_eq!(store.access_version().await.unwrap(), index);
         assert_eq!(store.policy().await.unwrap().version, index);
     }
+}
+
+pub(super) async fn what_was_decided_by_an_older_version_is_refused(store: &impl MetadataStore) {
+    let as_of = |version| AccessChange::AsOf { version };
+    let made = change(store, vec![user("alice"), as_of(0)]).await;
+    assert_eq!((made.version, made.made.len(), made.made[1]), (1, 2, None));
+    for version in [0, 2] {
+        let steps = vec![user("bob"), as_of(version), team("web")];
+        assert_eq!(refusal(store, steps).await, AccessRefusal::Stale);
+    }
+    assert_eq!(store.account(AccountKind::User, "bob").await.unwrap(), None);
+    assert_eq!(change(store, vec![as_of(1)]).await.version, 1, "asking changes nothing");
+}
+
+pub(super) async fn of_two_who_decided_by_one_version_one_is_refused(store: &impl MetadataStore) {
+    for round in 0..10 {
+        let decided = |name: &str| {
+            let steps =
+                vec![AccessChange::AsOf { version: round }, team(&format!("{name}{round}"))];
+            store.change_access(steps, always(()), vec![], at(1000))
+        };
+        let outcomes = tokio::join!(decided("one"), decided("other"));
+        let refusals = [outcomes.0.err(), outcomes.1.err()].into_iter().flatten();
+        let refusals: Vec<_> = refusals.map(|error| refused::<()>(Err(error))).collect();
+        assert_eq!(refusals, [Refusal::Access(AccessRefusal::Stale)]);
+    }
+    assert_eq!(store.teams(None, 100).await.unwrap().len(), 10);
 }
 
 pub(super) async fn a_change_writes_its_lines_without_a_seal(store: &impl MetadataStore) {

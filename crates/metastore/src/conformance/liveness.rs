@@ -71,7 +71,8 @@ pub(super) async fn untagged_manifests_leave_out_what_an_index_or_subject_keeps(
     assert_eq!(untagged(store, 2000).await, []);
     assert_eq!(untagged(store, 2001).await, sorted(&["loose", "stray note"]));
     let all = ["child", "child512", "index", "loose", "kept note", "stray note"].map(sha256);
-    let dropped = store.drop_untagged(&repository("a"), all.to_vec(), at(2001)).await.unwrap();
+    let dropped =
+        store.drop_untagged(&repository("a"), all.to_vec(), at(2001), at(3000)).await.unwrap();
     assert_eq!(dropped, 2);
     let left = store.walk_manifests(&repository("a"), everything()).await.unwrap();
     assert_eq!(left.len(), 5);
@@ -82,7 +83,10 @@ pub(super) async fn a_manifest_that_got_a_tag_meanwhile_stays(store: &impl Metad
     assert_eq!(untagged(store, 2001).await, [sha256("one")]);
     put(store, push("a", manifest("one", &[]), &["t"])).await;
     let digests = vec![sha256("one")];
-    assert_eq!(store.drop_untagged(&repository("a"), digests, at(9000)).await.unwrap(), 0);
+    assert_eq!(
+        store.drop_untagged(&repository("a"), digests, at(9000), at(9000)).await.unwrap(),
+        0
+    );
     assert!(store.manifest(&repository("a"), &by_tag("t")).await.unwrap().is_some());
 }
 

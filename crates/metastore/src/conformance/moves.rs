@@ -306,11 +306,11 @@ pub(super) async fn accounts_that_are_held_do_not_change(store: &impl MetadataSt
     let seals = lines.iter().zip(1..);
     let seals = seals.map(|(line, n)| (line.id, AuditSeal { sequence: n, hash: [7; 32] }));
     assert!(store.seal_audit(None, seals.collect()).await.unwrap());
-    assert_eq!(store.prune_audit(Some(at(9000)), None, 9).await.unwrap(), 0);
+    assert_eq!(store.prune_audit(Some(at(9000)), None, None, 9).await.unwrap(), 0);
     assert_eq!(store.remove_ended_credentials(at(9000), 9).await.unwrap(), 0);
     assert_eq!(log(store).await.len(), 3);
     store.release_access().await;
     assert_eq!(store.remove_ended_credentials(at(9000), 9).await.unwrap(), 1);
-    assert_eq!(store.prune_audit(Some(at(9000)), None, 9).await.unwrap(), 1);
+    assert_eq!(store.prune_audit(Some(at(9000)), None, None, 9).await.unwrap(), 1);
     change(store, vec![of_user("bob", AccountChange::Disabled(true))]).await;
 }

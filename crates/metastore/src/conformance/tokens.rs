@@ -73,6 +73,23 @@ pub(super) async fn the_last_use_of_a_token_is_kept(store: &impl MetadataStore) 
     assert_eq!(store.access_version().await.unwrap(), version);
 }
 
+pub(super) async fn a_new_token_raises_no_version(store: &impl MetadataStore) {
+    let alice = make(store, "alice").await;
+    let version = store.access_version().await.unwrap();
+    let refresh = NewCredential { kind: CredentialKind::Refresh, ..token(alice, "refresh") };
+    let steps = [token(alice, "one"), refresh].map(AccessChange::AddCredential);
+    let made = change(store, steps.into()).await;
+    let id = CredentialId(made.made[0].unwrap());
+    store.note_use(vec![(id, at(50))]).await.unwrap();
+    assert_eq!((made.version, store.access_version().await.unwrap()), (version, version));
+    assert!(by_secret(store, "one").await.is_some() && by_secret(store, "refresh").await.is_some());
+    // Together with something that takes away it is a change like any other.
+    let remove = AccessChange::RemoveCredential { account: Some(alice), id };
+    let steps = vec![AccessChange::AddCredential(token(alice, "two")), remove];
+    assert_eq!(change(store, steps).await.version, version + 1);
+    assert_eq!(store.access_version().await.unwrap(), version + 1);
+}
+
 pub(super) async fn ended_tokens_are_removed_oldest_first(store: &impl MetadataStore) {
     let alice = make(store, "alice").await;
     for (secret, expires) in [("c", Some(30)), ("a", Some(10)), ("b", Some(20)), ("never", None)] {

@@ -268,9 +268,12 @@ impl AccountStore for Postgres {
         notes: Vec<AuditNote>,
         at: Timestamp,
     ) -> Result<ChangedAccess, WriteError> {
+        let raises = steps.iter().any(AccessChange::raises_version);
         let _passing = self.hold.pass().await.ok_or_else(held)?;
         let changed = self.write_hard(Change { steps, rule, notes, at }).await?;
-        self.listener.changed();
+        if raises {
+            self.listener.changed();
+        }
         Ok(changed)
     }
 

@@ -44,6 +44,8 @@ pub(crate) const SEAL: &str = "UPDATE audit a SET sequence = s.sequence, hash = 
      WHERE a.id = s.id AND a.sequence IS NULL";
 pub(crate) const FIRST_YOUNG: &str = "SELECT sequence FROM audit \
      WHERE sequence >= $1 AND sequence < $2 AND at >= $3 ORDER BY sequence LIMIT 1";
+pub(crate) const FIRST_ABOVE: &str = "SELECT sequence FROM audit \
+     WHERE sequence >= $1 AND sequence < $2 AND id > $3 ORDER BY sequence LIMIT 1";
 pub(crate) const COUNT_UNSEALED: &str =
     "SELECT count(*) FROM (SELECT 1 FROM audit WHERE sequence IS NULL LIMIT $1) AS unsealed";
 pub(crate) const PRUNE: &str = "DELETE FROM audit WHERE sequence >= $1 AND sequence < $2";
@@ -158,6 +160,7 @@ impl Work for Seal {
 struct Prune {
     before: Option<Timestamp>,
     keep: Option<u64>,
+    up_to: Option<i64>,
     limit: usize,
 }
 
@@ -180,7 +183,13 @@ impl Work for Prune {
             let unsealed = tx.first(COUNT_UNSEALED, args![keep], number).await?.unwrap_or(0);
             end = end.max(sealed.end_by_count(keep, unsealed));
         }
-        tx.change(PRUNE, args![sealed.first, end.min(reach)]).await
+        let mut end = end.min(reach);
+        if let Some(up_to) = self.up_to {
+            let first_above =
+                tx.first(FIRST_ABOVE, args![sealed.first, end, up_to], number).await?;
+            end = first_above.unwrap_or(end);
+        }
+        tx.change(PRUNE, args![sealed.first, end]).await
     }
 }
 
@@ -226,13 +235,14 @@ impl AuditStore for Postgres {
         &self,
         before: Option<Timestamp>,
         keep: Option<u64>,
+        up_to: Option<i64>,
         limit: usize,
     ) -> Result<usize, StoreError> {
         let Some(_passing) = self.hold.pass().await else { return Ok(0) };
         let mut total = 0;
         while total < limit {
             let step = (limit - total).min(STEP);
-            let removed = self.write_bulk(Prune { before, keep, limit: step }).await?;
+            let removed = self.write_bulk(Prune { before, keep, up_to, limit: step }).await?;
             let removed = usize::try_from(removed).unwrap_or(usize::MAX);
             total += removed;
             if removed < step {

@@ -80,7 +80,7 @@ impl Work for Change {
     type Output = ChangedAccess;
 
     async fn run(&self, tx: &Tx) -> Result<ChangedAccess, Failure> {
-        let version = number(tx, LOCK).await? + 1;
+        let before = number(tx, LOCK).await?;
         let admins_before = number(tx, ADMINS).await?;
         let mut made = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
@@ -91,9 +91,13 @@ impl Work for Change {
         let visibilities_after = number(tx, VISIBILITIES).await?;
         let facts = AccessFacts { admins_before, admins_after, grants_after, visibilities_after };
         (self.rule)(&facts)?;
-        tx.change(RAISE, args![rows::size_column(version)?]).await?;
         audit::append(tx, &self.notes).await?;
-        listen::notify(tx, version).await?;
+        let raises = self.steps.iter().any(AccessChange::raises_version);
+        let version = before + u64::from(raises);
+        if raises {
+            tx.change(RAISE, args![rows::size_column(version)?]).await?;
+            listen::notify(tx, version).await?;
+        }
         Ok(ChangedAccess { version, made })
     }
 }
@@ -154,6 +158,9 @@ async fn apply(tx: &Tx, step: &AccessChange, at: Timestamp) -> Result<Option<i64
         }
         AccessChange::SetVisibility { pattern, visibility } => {
             set_visibility(tx, pattern, visibility.as_deref()).await?;
+        }
+        AccessChange::AsOf { version } => {
+            access::still_of(number(tx, LOCK).await?, *version)?;
         }
     }
     Ok(None)

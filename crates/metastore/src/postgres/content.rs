@@ -153,6 +153,14 @@ impl ContentStore for Postgres {
         Ok(self.first(repository::REPOSITORY, name, |_| Ok(())).await?.is_some())
     }
 
+    async fn emptied_at(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let name = args![repository.as_str()];
+        self.first(repository::EMPTIED, name, |row| rows::time(row, 0)).await
+    }
+
     async fn repositories(&self, page: Page<String>) -> Result<Vec<RepositoryName>, StoreError> {
         let start = args![rows::after_name(&page), rows::limit(page.limit)];
         self.list(REPOSITORIES, start, |row| rows::repository(row, 0)).await

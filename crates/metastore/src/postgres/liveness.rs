@@ -136,13 +136,16 @@ impl Work for DropLinks {
     }
 }
 
-struct DropUntagged(InRepository);
+struct DropUntagged {
+    what: InRepository,
+    at: Timestamp,
+}
 
 impl Work for DropUntagged {
     type Output = u64;
 
     async fn run(&self, tx: &Tx) -> Result<u64, Failure> {
-        let InRepository { repository, digests, before } = &self.0;
+        let InRepository { repository, digests, before } = &self.what;
         let Some(id) = repository::find(tx, repository).await? else { return Ok(0) };
         let ids = |row: &Row| Ok(((rows::get(row, 0)?, rows::get(row, 1)?), rows::digest(row, 2)?));
         let locked = tx.list(LOCK_MANIFESTS, args![id, rows::sorted(digests)], ids).await?;
@@ -156,8 +159,7 @@ impl Work for DropUntagged {
                 dropped += 1;
             }
         }
-        let less = i64::try_from(dropped).unwrap_or_default();
-        manifest::count(tx, id, -less);
+        manifest::uncount(tx, id, i64::try_from(dropped).unwrap_or_default(), self.at);
         Ok(dropped)
     }
 }
@@ -200,7 +202,7 @@ impl Postgres {
         repository: &RepositoryName,
         digests: &[Digest],
         before: Timestamp,
-        work: fn(InRepository) -> W,
+        work: impl Fn(InRepository) -> W,
     ) -> Result<u64, StoreError> {
         let mut total = 0;
         for step in digests.chunks(STEP) {
@@ -255,8 +257,10 @@ impl LivenessStore for Postgres {
         repository: &RepositoryName,
         digests: Vec<Digest>,
         before: Timestamp,
+        at: Timestamp,
     ) -> Result<u64, StoreError> {
-        self.in_steps(repository, &digests, before, DropUntagged).await
+        let work = |what| DropUntagged { what, at };
+        self.in_steps(repository, &digests, before, work).await
     }
 
     async fn orphan_blobs(

@@ -35,6 +35,10 @@ const ADD: &str = or_fail!(
 const REPLACE: &str = "UPDATE manifest SET digest = $2, media_type = $3, subject = $4, \
      artifact_type = $5, annotations = $6, at = $7 WHERE id = $1";
 const COUNT: &str = "UPDATE repository SET manifests = manifests + $2 WHERE id = $1";
+const UNCOUNT: &str = "UPDATE repository SET manifests = manifests - $2 WHERE id = $1";
+const EMPTY: &str = "INSERT INTO emptied (repository, at) \
+     SELECT name, $2 FROM repository WHERE id = $1 AND manifests = 0 \
+     ON CONFLICT (repository) DO UPDATE SET at = excluded.at";
 const REFER: &str = "INSERT INTO reference (manifest_id, role, digest, repository_id) \
      SELECT m.id, r.role, r.digest, $1 \
      FROM manifest m CROSS JOIN unnest($3::text[], $4::bytea[]) AS r (role, digest) \
@@ -114,6 +118,15 @@ pub(crate) fn count(tx: &Tx, repository: i64, more: i64) {
     }
 }
 
+/// Takes from the number of the repository's manifests, at the very end. Every
+/// removal is counted here, so the last one of a repository is seen here.
+pub(crate) fn uncount(tx: &Tx, repository: i64, less: i64, at: Timestamp) {
+    if less != 0 {
+        tx.at_last(UNCOUNT, vec![arg(repository), arg(less)]);
+        tx.at_last(EMPTY, vec![arg(repository), arg(at.millis())]);
+    }
+}
+
 /// Looks for a manifest that an import brings; both rows are locked.
 pub(crate) async fn known(tx: &Tx, repository: i64, sha256: &Vec<u8>) -> Result<Known, Failure> {
     let (row, bytes) =
@@ -189,7 +202,7 @@ impl Work for Delete {
             tag::delete(tx, repository, name, self.actor.as_deref(), self.at).await?;
         }
         remove(tx, ids, &sha256).await?;
-        count(tx, repository, -1);
+        uncount(tx, repository, 1, self.at);
         Ok(Some(DeletedManifest { tags }))
     }
 }

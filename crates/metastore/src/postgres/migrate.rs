@@ -29,6 +29,11 @@ const MIGRATIONS: &[Migration] = &[
         min_binary: 1,
         sql: include_str!("../migrations/postgres/0002_access.sql"),
     },
+    Migration {
+        number: 3,
+        min_binary: 1,
+        sql: include_str!("../migrations/postgres/0003_emptied.sql"),
+    },
 ];
 
 const ENCODING: &str = "SELECT current_setting('server_encoding'), \

@@ -10,6 +10,7 @@ use super::session::Last;
 use super::transaction::Tx;
 
 pub(crate) const REPOSITORY: &str = "SELECT id FROM repository WHERE name = $1";
+pub(crate) const EMPTIED: &str = "SELECT at FROM emptied WHERE repository = $1";
 const CREATE: &str = "INSERT INTO repository (name, created_at) VALUES ($1, $2) \
      ON CONFLICT (name) DO NOTHING RETURNING id";
 const MAKE_SURE: &str = "INSERT INTO repository (name, created_at) SELECT $1, $2 \

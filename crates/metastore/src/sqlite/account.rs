@@ -228,11 +228,14 @@ impl AccountStore for Sqlite {
         notes: Vec<AuditNote>,
         at: Timestamp,
     ) -> Result<ChangedAccess, WriteError> {
+        let raises = steps.iter().any(AccessChange::raises_version);
         let work =
             move |connection: &Connection| change::change(connection, &steps, &rule, &notes, at);
         let _passing = self.hold.pass().await.ok_or_else(held)?;
         let changed = self.write_hard(work).await?;
-        self.access.notify_waiters();
+        if raises {
+            self.access.notify_waiters();
+        }
         Ok(changed)
     }
 

@@ -37,6 +37,9 @@ pub(crate) const SEAL: &str =
 /// Never by age: there may be no line that is young enough.
 pub(crate) const FIRST_YOUNG: &str = "SELECT sequence FROM audit \
      WHERE sequence >= ?1 AND sequence < ?2 AND +at >= ?3 ORDER BY sequence LIMIT 1";
+/// Never by number either: lines of one batch are sealed in their order, but batches overlap.
+pub(crate) const FIRST_ABOVE: &str = "SELECT sequence FROM audit \
+     WHERE sequence >= ?1 AND sequence < ?2 AND +id > ?3 ORDER BY sequence LIMIT 1";
 pub(crate) const COUNT_UNSEALED: &str =
     "SELECT count(*) FROM (SELECT 1 FROM audit WHERE sequence IS NULL LIMIT ?1)";
 pub(crate) const PRUNE: &str = "DELETE FROM audit WHERE sequence >= ?1 AND sequence < ?2";
@@ -118,6 +121,7 @@ fn prune(
     connection: &Connection,
     before: Option<Timestamp>,
     keep: Option<u64>,
+    up_to: Option<i64>,
     limit: usize,
 ) -> Result<usize, Failure> {
     let (Some(first), Some(last)) = (end(connection, FIRST)?, end(connection, LAST)?) else {
@@ -135,7 +139,12 @@ fn prune(
         let unsealed = rows::first(connection, COUNT_UNSEALED, [keep], number)?.unwrap_or(0);
         end = end.max(sealed.end_by_count(keep, unsealed));
     }
-    rows::change(connection, PRUNE, [sealed.first, end.min(reach)])
+    let mut end = end.min(reach);
+    if let Some(up_to) = up_to {
+        let first_above = rows::first(connection, FIRST_ABOVE, [sealed.first, end, up_to], number)?;
+        end = first_above.unwrap_or(end);
+    }
+    rows::change(connection, PRUNE, [sealed.first, end])
 }
 
 #[async_trait]
@@ -184,14 +193,16 @@ impl AuditStore for Sqlite {
         &self,
         before: Option<Timestamp>,
         keep: Option<u64>,
+        up_to: Option<i64>,
         limit: usize,
     ) -> Result<usize, StoreError> {
         let Some(_passing) = self.hold.pass().await else { return Ok(0) };
         let mut total = 0;
         while total < limit {
             let step = (limit - total).min(STEP);
-            let removed =
-                self.write_bulk(move |connection| prune(connection, before, keep, step)).await?;
+            let removed = self
+                .write_bulk(move |connection| prune(connection, before, keep, up_to, step))
+                .await?;
             total += removed;
             if removed < step {
                 break;

@@ -82,7 +82,9 @@ pub(crate) fn change(
         grants_after: number(connection, GRANTS)?,
         visibilities_after: number(connection, VISIBILITIES)?,
     })?;
-    rows::change(connection, RAISE, [])?;
+    if steps.iter().any(AccessChange::raises_version) {
+        rows::change(connection, RAISE, [])?;
+    }
     let version = number(connection, VERSION)?;
     audit::append(connection, notes)?;
     Ok(ChangedAccess { version, made })
@@ -134,6 +136,7 @@ fn apply(c: &Connection, step: &AccessChange, at: Timestamp) -> Result<Option<i6
             let dropped = rows::change(c, DROP_VISIBILITY, [pattern])?;
             demand(dropped, || unknown(access::visibility(pattern)))
         }
+        AccessChange::AsOf { version } => Ok(access::still_of(number(c, VERSION)?, *version)?),
     }
     .map(|()| None)
 }

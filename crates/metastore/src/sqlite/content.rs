@@ -152,6 +152,16 @@ impl ContentStore for Sqlite {
         self.read(|connection| Ok(repository::find(connection, repository)?.is_some()))
     }
 
+    async fn emptied_at(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|connection| {
+            let name = [repository.as_str()];
+            rows::first(connection, repository::EMPTIED, name, |row| rows::time(row, 0))
+        })
+    }
+
     async fn repositories(&self, page: Page<String>) -> Result<Vec<RepositoryName>, StoreError> {
         let start = params![rows::after_name(&page), rows::limit(page.limit)];
         self.read(|connection| {

@@ -122,12 +122,13 @@ fn drop_untagged(
     repository: i64,
     digest: &Digest,
     before: Timestamp,
+    at: Timestamp,
 ) -> Result<u64, Failure> {
     let sha256 = digest.to_column();
     let key = params![repository, sha256, before.millis()];
     let found = rows::first(connection, STILL_UNTAGGED, key, |row| Ok((row.get(0)?, row.get(1)?)))?;
     let Some((id, bytes)) = found else { return Ok(0) };
-    manifest::remove(connection, repository, id, bytes, &sha256)?;
+    manifest::remove(connection, repository, id, bytes, &sha256, at)?;
     Ok(1)
 }
 
@@ -153,8 +154,7 @@ impl Sqlite {
         &self,
         repository: &RepositoryName,
         digests: Vec<Digest>,
-        before: Timestamp,
-        one: fn(&Connection, i64, &Digest, Timestamp) -> Result<u64, Failure>,
+        one: impl Fn(&Connection, i64, &Digest) -> Result<u64, Failure> + Copy + Send + 'static,
     ) -> Result<u64, StoreError> {
         let mut total = 0;
         for step in digests.chunks(STEP) {
@@ -162,7 +162,7 @@ impl Sqlite {
             total += self
                 .write_bulk(move |connection| {
                     let Some(id) = repository::find(connection, &repository)? else { return Ok(0) };
-                    step.iter().map(|digest| one(connection, id, digest, before)).sum()
+                    step.iter().map(|digest| one(connection, id, digest)).sum()
                 })
                 .await?;
         }
@@ -194,7 +194,10 @@ impl LivenessStore for Sqlite {
         digests: Vec<Digest>,
         before: Timestamp,
     ) -> Result<u64, StoreError> {
-        self.drop_each(repository, digests, before, drop_link).await
+        let one = move |connection: &Connection, id, digest: &Digest| {
+            drop_link(connection, id, digest, before)
+        };
+        self.drop_each(repository, digests, one).await
     }
 
     async fn untagged_manifests(
@@ -218,8 +221,12 @@ impl LivenessStore for Sqlite {
         repository: &RepositoryName,
         digests: Vec<Digest>,
         before: Timestamp,
+        at: Timestamp,
     ) -> Result<u64, StoreError> {
-        self.drop_each(repository, digests, before, drop_untagged).await
+        let one = move |connection: &Connection, id, digest: &Digest| {
+            drop_untagged(connection, id, digest, before, at)
+        };
+        self.drop_each(repository, digests, one).await
     }
 
     async fn orphan_blobs(

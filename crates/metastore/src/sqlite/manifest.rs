@@ -15,7 +15,11 @@ const ADD: &str = "INSERT INTO manifest (repository_id, sha256, bytes_id, digest
      subject, artifact_type, annotations, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 const REPLACE: &str = "UPDATE manifest SET digest = ?2, media_type = ?3, subject = ?4, \
      artifact_type = ?5, annotations = ?6, at = ?7 WHERE id = ?1";
-const COUNT: &str = "UPDATE repository SET manifests = manifests + ?2 WHERE id = ?1";
+const COUNT: &str = "UPDATE repository SET manifests = manifests + 1 WHERE id = ?1";
+const UNCOUNT: &str = "UPDATE repository SET manifests = manifests - 1 WHERE id = ?1";
+const EMPTY: &str = "INSERT INTO emptied (repository, at) \
+     SELECT name, ?2 FROM repository WHERE id = ?1 AND manifests = 0 \
+     ON CONFLICT (repository) DO UPDATE SET at = excluded.at";
 const REFER: &str = "INSERT INTO reference (manifest_id, role, digest, repository_id) \
      VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
 pub(crate) const TAGS_ON: &str = "SELECT name FROM tag WHERE manifest_id = ?1 ORDER BY name";
@@ -84,7 +88,7 @@ pub(crate) fn save(
             ];
             rows::change(connection, ADD, values)?;
             let id = connection.last_insert_rowid();
-            rows::change(connection, COUNT, [repository, 1])?;
+            rows::change(connection, COUNT, [repository])?;
             id
         }
     };
@@ -132,22 +136,25 @@ pub(crate) fn delete(
     for name in &tags {
         tag::delete(connection, repository, name, actor, at)?;
     }
-    remove(connection, repository, id, bytes, &sha256)?;
+    remove(connection, repository, id, bytes, &sha256, at)?;
     Ok(Some(DeletedManifest { tags }))
 }
 
 /// Removes a manifest that no tag is on, with its references, and its bytes if
-/// no other repository has them.
+/// no other repository has them. Every removal goes this way, so the last one of
+/// a repository is seen here.
 pub(crate) fn remove(
     connection: &Connection,
     repository: i64,
     id: i64,
     bytes: i64,
     sha256: &[u8],
+    at: Timestamp,
 ) -> Result<(), Failure> {
     rows::change(connection, DROP_REFERENCES, [id])?;
     rows::change(connection, DROP, [id])?;
-    rows::change(connection, COUNT, [repository, -1])?;
+    rows::change(connection, UNCOUNT, [repository])?;
+    rows::change(connection, EMPTY, [repository, at.millis()])?;
     rows::change(connection, DROP_BYTES, [bytes])?;
     repository::drop_alias(connection, sha256)
 }

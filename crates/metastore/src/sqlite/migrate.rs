@@ -39,6 +39,11 @@ const MIGRATIONS: &[Migration] = &[
         min_binary: 1,
         sql: include_str!("../migrations/sqlite/0005_access.sql"),
     },
+    Migration {
+        number: 6,
+        min_binary: 1,
+        sql: include_str!("../migrations/sqlite/0006_emptied.sql"),
+    },
 ];
 
 /// The newest migration that this program knows.

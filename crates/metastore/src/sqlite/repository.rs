@@ -9,6 +9,7 @@ use super::rows;
 
 pub(crate) const REPOSITORY: &str = "SELECT id FROM repository WHERE name = ?1";
 const CREATE: &str = "INSERT INTO repository (name, created_at) VALUES (?1, ?2)";
+pub(crate) const EMPTIED: &str = "SELECT at FROM emptied WHERE repository = ?1";
 pub(crate) const ALIAS: &str = "SELECT sha256 FROM alias WHERE sha512 = ?1";
 const ADD_ALIAS: &str = "INSERT INTO alias (sha512, sha256) VALUES (?1, ?2) \
      ON CONFLICT (sha512) DO UPDATE SET sha256 = excluded.sha256";

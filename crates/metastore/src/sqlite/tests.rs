@@ -16,6 +16,7 @@ mod full;
 mod groups;
 mod lives;
 mod plans;
+mod waking;
 
 /// A store on a directory that goes with it.
 struct Temporary {

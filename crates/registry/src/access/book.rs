@@ -6,29 +6,40 @@
 //! subjects may do is added up. Visibility adds reading. Without a word about
 //! it the answer is no.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use oci::RepositoryName;
 use store::{GrantRecord, PolicyRecord};
 
-use super::pattern::Nearness;
+use super::index::{Entry, Index};
 use super::{Action, Actions, Identity, Pattern, Subject, Visibility, role};
 
 /// Grants, roles and visibilities of one moment, ready to decide.
 #[derive(Debug, Default)]
 pub struct Book {
     version: u64,
-    /// The nearest first.
-    grants: HashMap<Subject, Vec<Grant>>,
-    /// The nearest first.
-    visibilities: Vec<(Pattern, Visibility)>,
+    grants: HashMap<Subject, Index<Grant>>,
+    /// To whom something was granted that is not understood.
+    unread: HashSet<Subject>,
+    visibilities: Index<Visibility>,
+    /// By the first part of patterns.
+    sizes: HashMap<String, Size>,
 }
 
+/// How much is said on patterns with the same first part: `team` of `team/**` and
+/// of `team/web`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Size {
+    /// Grants, whoever they are for.
+    pub grants: usize,
+    /// Settings of how visible repositories are.
+    pub visibilities: usize,
+}
+
+/// What is granted on a pattern.
 #[derive(Debug)]
 struct Grant {
-    pattern: Pattern,
-    nearness: Nearness,
     role: String,
     actions: Actions,
 }
@@ -97,17 +108,20 @@ impl Book {
                 Err(word) => problems.push(format!("role {}: no action {word}", role.name)),
             }
         }
-        let mut grants: HashMap<Subject, Vec<Grant>> = HashMap::new();
+        let mut grants: HashMap<Subject, Vec<(Pattern, Grant)>> = HashMap::new();
+        let mut unread = HashSet::new();
         for record in &record.grants {
             match read_grant(record, &named) {
                 Ok((subject, grant)) => grants.entry(subject).or_default().push(grant),
-                Err(problem) => problems.push(problem),
+                Err(problem) => {
+                    problems.push(problem);
+                    unread.extend(record.subject.parse::<Subject>());
+                }
             }
         }
-        for of_one in grants.values_mut() {
-            of_one.sort_by_key(|grant| std::cmp::Reverse(grant.nearness));
-        }
-        let mut visibilities = Vec::new();
+        let grants = grants.into_iter().map(|(subject, of_one)| (subject, Index::new(of_one)));
+        let grants = grants.collect();
+        let mut visibilities: Vec<(Pattern, Visibility)> = Vec::new();
         for record in &record.visibilities {
             match (record.pattern.parse::<Pattern>(), record.visibility.parse()) {
                 (Ok(pattern), Ok(visibility)) => visibilities.push((pattern, visibility)),
@@ -115,8 +129,9 @@ impl Book {
                 (_, Err(error)) => problems.push(error),
             }
         }
-        visibilities.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.nearness()));
-        (Self { version: record.version, grants, visibilities }, problems)
+        let visibilities = Index::new(visibilities);
+        let (version, sizes) = (record.version, sizes(record));
+        (Self { version, grants, unread, visibilities, sizes }, problems)
     }
 
     /// Of which version of the store it is.
@@ -182,29 +197,19 @@ impl Book {
         subject: &'a Subject,
         repository: &RepositoryName,
     ) -> impl Iterator<Item = Opinion<'a>> {
-        let grants = self.grants.get(subject).map_or(&[][..], Vec::as_slice);
-        let first = grants.iter().position(|grant| grant.pattern.matches(repository));
-        let rest = first.and_then(|first| grants.get(first..)).unwrap_or(&[]);
-        let nearness = rest.first().map(|grant| grant.nearness);
-        let repository = repository.clone();
-        rest.iter()
-            .take_while(move |grant| Some(grant.nearness) == nearness)
-            .filter(move |grant| grant.pattern.matches(&repository))
-            .map(move |grant| Opinion {
-                subject,
-                role: &grant.role,
-                actions: grant.actions,
-                pattern: &grant.pattern,
-            })
+        let grants = self.grants.get(subject).map(|grants| grants.nearest(repository));
+        grants.into_iter().flatten().map(move |Entry { pattern, what: grant, .. }| Opinion {
+            subject,
+            role: &grant.role,
+            actions: grant.actions,
+            pattern,
+        })
     }
 
     /// How visible a repository is, by the nearest setting; `None`: private,
     /// as nothing is said.
     pub fn visibility(&self, repository: &RepositoryName) -> Option<(&Pattern, Visibility)> {
-        self.visibilities
-            .iter()
-            .find(|(pattern, _)| pattern.matches(repository))
-            .map(|(pattern, visibility)| (pattern, *visibility))
+        self.visibilities.nearest(repository).next().map(|entry| (&entry.pattern, entry.what))
     }
 
     /// Whether the caller administers everything that `pattern` can match.
@@ -213,28 +218,59 @@ impl Book {
             return false;
         }
         who.is_admin
-            || subjects(who).any(|subject| {
-                let grants = self.grants.get(subject).map_or(&[][..], Vec::as_slice);
-                let holds = |grant: &Grant| {
-                    grant.actions.contains(Action::Admin) && grant.pattern.contains(pattern)
-                };
-                grants.iter().filter(|grant| holds(grant)).any(|held| {
+            || subjects(who).filter_map(|subject| self.grants.get(subject)).any(|grants| {
+                let administers = |entry: &Entry<Grant>| entry.what.actions.contains(Action::Admin);
+                let around = grants.around_pattern(pattern);
+                let mut held = around.filter(|it| administers(it) && it.pattern.contains(pattern));
+                held.any(|held| {
                     // Something nearer may take it away, for all of it or for a part.
-                    let carves = |grant: &Grant| {
-                        !grant.actions.contains(Action::Admin)
-                            && grant.nearness > held.nearness
-                            && grant.pattern.overlaps(pattern)
+                    let carves = |entry: &Entry<Grant>| {
+                        !administers(entry)
+                            && entry.nearness > held.nearness
+                            && entry.pattern.overlaps(pattern)
                     };
-                    !grants.iter().any(carves)
+                    !grants.near_pattern(pattern).any(carves)
                 })
             })
     }
+
+    /// Whether all that is granted to `subject` is granted on patterns that fit.
+    /// What is not understood fits nowhere.
+    pub fn is_within(&self, subject: &Subject, mut fits: impl FnMut(&Pattern) -> bool) -> bool {
+        let grants = self.grants.get(subject).map_or(&[][..], Index::all);
+        !self.unread.contains(subject) && grants.iter().all(|entry| fits(&entry.pattern))
+    }
+
+    /// Whether it is said of this very pattern how visible it is.
+    pub fn has_visibility(&self, pattern: &Pattern) -> bool {
+        self.visibilities.around_pattern(pattern).any(|entry| entry.pattern == *pattern)
+    }
+
+    /// How much is said on patterns with the same first part as this one.
+    pub fn size(&self, pattern: &Pattern) -> Size {
+        self.sizes.get(first_part(pattern.as_str())).copied().unwrap_or_default()
+    }
+}
+
+fn first_part(pattern: &str) -> &str {
+    pattern.split('/').next().unwrap_or(pattern)
+}
+
+fn sizes(record: &PolicyRecord) -> HashMap<String, Size> {
+    let mut sizes: HashMap<String, Size> = HashMap::new();
+    for grant in &record.grants {
+        sizes.entry(first_part(&grant.pattern).to_owned()).or_default().grants += 1;
+    }
+    for shown in &record.visibilities {
+        sizes.entry(first_part(&shown.pattern).to_owned()).or_default().visibilities += 1;
+    }
+    sizes
 }
 
 fn read_grant(
     record: &GrantRecord,
     named: &HashMap<&str, Actions>,
-) -> Result<(Subject, Grant), String> {
+) -> Result<(Subject, (Pattern, Grant)), String> {
     let subject: Subject =
         record.subject.parse().map_err(|e: super::SubjectError| e.to_string())?;
     let pattern: Pattern =
@@ -242,8 +278,7 @@ fn read_grant(
     let actions = role::built_in(&record.role)
         .or_else(|| named.get(record.role.as_str()).copied())
         .ok_or_else(|| format!("no role {}", oci::quoted(&record.role)))?;
-    let nearness = pattern.nearness();
-    Ok((subject, Grant { pattern, nearness, role: record.role.clone(), actions }))
+    Ok((subject, (pattern, Grant { role: record.role.clone(), actions })))
 }
 
 /// Everything that the caller is: what is granted to any of them counts.
@@ -428,16 +463,24 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_gives_nothing() {
-        let record = PolicyRecord {
-            grants: vec![GrantRecord {
-                subject: "planet:mars".into(),
-                role: "owner".into(),
-                pattern: "**".into(),
-            }],
-            ..PolicyRecord::default()
-        };
+        let grants = [
+            ("planet:mars", "owner", "**"),
+            ("user:mars", "astronaut", "**"),
+            ("robot:ci", "pull", "team/web"),
+            ("robot:ci", "pull", "team//web"),
+            ("robot:cd", "pull", "team/web"),
+        ];
+        let grants = grants.map(|(subject, role, pattern)| GrantRecord {
+            subject: subject.into(),
+            role: role.into(),
+            pattern: pattern.into(),
+        });
+        let record = PolicyRecord { grants: grants.into(), ..PolicyRecord::default() };
         let (book, problems) = Book::compile(&record);
-        assert_eq!(problems.len(), 1);
+        assert_eq!(problems.len(), 3, "{problems:?}");
         assert!(!may(&book, &user("mars", &[]), Action::Pull, "a"));
+        // And nobody is told that all that a robot may do is theirs.
+        let is_within = |name: &str| book.is_within(&Subject::Robot(name.into()), |_| true);
+        assert!(!is_within("ci") && is_within("cd") && is_within("nobody"));
     }
 }

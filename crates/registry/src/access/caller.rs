@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use store::AccountId;
+use store::{AccountId, Timestamp};
 
 use super::{Limits, ResourceScope, Subject};
 
@@ -58,10 +58,12 @@ pub struct Identity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller(Arc<Inner>);
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Inner {
     identity: Identity,
     name: Option<String>,
+    issued: Option<Timestamp>,
+    ends: Option<Timestamp>,
 }
 
 impl Caller {
@@ -72,7 +74,7 @@ impl Caller {
             Subject::Robot(name) => Some(format!("robot${name}")),
             _ => None,
         };
-        Self(Arc::new(Inner { identity, name }))
+        Self(Arc::new(Inner { identity, name, issued: None, ends: None }))
     }
 
     /// Somebody who sent no credentials.
@@ -94,6 +96,38 @@ impl Caller {
             via,
             limits: Limits::None,
         })
+    }
+
+    /// The same caller, who sent a token that was made at `at`.
+    #[must_use]
+    pub fn by_token_of(self, at: Timestamp) -> Self {
+        let inner = Inner { issued: Some(at), ..Arc::unwrap_or_clone(self.0) };
+        Self(Arc::new(inner))
+    }
+
+    /// The same caller, proved by something that ends then.
+    #[must_use]
+    pub(crate) fn until(self, ends: Option<Timestamp>) -> Self {
+        Self(Arc::new(Inner { ends, ..Arc::unwrap_or_clone(self.0) }))
+    }
+
+    /// The same caller, with no more than these limits.
+    #[must_use]
+    pub fn limited_to(&self, limits: Limits) -> Self {
+        let inner = Inner::clone(&self.0);
+        Self(Arc::new(Inner { identity: Identity { limits, ..inner.identity }, ..inner }))
+    }
+
+    /// When the token was made that was sent, to the second: only of tokens that
+    /// mean nothing for what was made later. `None` for everybody else.
+    pub fn token_issued(&self) -> Option<Timestamp> {
+        self.0.issued
+    }
+
+    /// When what proved them ends, as far as that is known: nothing that they make
+    /// with a token outlives it.
+    pub fn ends(&self) -> Option<Timestamp> {
+        self.0.ends
     }
 
     /// What decisions depend on.
@@ -162,7 +196,8 @@ pub struct Presented<'a> {
     pub credentials: &'a Credentials,
     /// The client certificate of the connection, if it was verified.
     pub certificate: Option<&'a CertificateIdentity>,
-    /// From where, as far as trusted proxies tell.
+    /// From where, as far as trusted proxies tell. `None` if that tells nobody
+    /// from anybody else: on a local socket, behind a proxy that nobody declared.
     pub address: Option<IpAddr>,
 }
 

@@ -119,6 +119,13 @@ impl Access {
         self.decide(caller, Resource::Repository(repository), Action::Pull).is_ok()
     }
 
+    /// Whether the caller may do anything at all in `repository`.
+    pub fn may_enter(&self, caller: &Caller, repository: &RepositoryName) -> bool {
+        let resource = Resource::Repository(repository);
+        let may = |action| self.decide(caller, resource, action).is_ok();
+        [Action::Pull, Action::Push, Action::Delete].into_iter().any(may)
+    }
+
     fn grant<A>(
         &self,
         caller: &Caller,

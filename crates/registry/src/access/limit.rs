@@ -43,6 +43,29 @@ impl Limits {
         })
     }
 
+    /// The repositories that are named one by one.
+    pub fn repositories(&self) -> impl Iterator<Item = &RepositoryName> {
+        let limits: &[Limit] = match self {
+            Self::None => &[],
+            Self::Only(limits) => limits,
+        };
+        limits.iter().filter_map(|limit| match limit {
+            Limit::Repository(name, _) => Some(name),
+            Limit::Pattern(..) | Limit::Catalog => None,
+        })
+    }
+
+    /// The same without what they allow in `repositories` by their names.
+    #[must_use]
+    pub fn without(&self, repositories: &[RepositoryName]) -> Self {
+        let Self::Only(limits) = self else { return self.clone() };
+        let stays = |limit: &&Limit| match limit {
+            Limit::Repository(name, _) => !repositories.contains(name),
+            Limit::Pattern(..) | Limit::Catalog => true,
+        };
+        Self::Only(limits.iter().filter(stays).cloned().collect())
+    }
+
     /// Whether the list of repositories is named among them.
     pub fn name_catalog(&self) -> bool {
         matches!(self, Self::Only(limits) if limits.contains(&Limit::Catalog))

@@ -10,6 +10,7 @@ mod book;
 mod caller;
 mod denied;
 mod grant;
+mod index;
 mod limit;
 mod pattern;
 mod policy;
@@ -19,7 +20,7 @@ mod subject;
 mod visibility;
 
 pub use action::{Action, Actions};
-pub use book::{Basis, Book, Opinion, Verdict};
+pub use book::{Basis, Book, Opinion, Size, Verdict};
 pub use caller::{
     Asked, AuthenticationError, Authenticator, Caller, CertificateIdentity, Challenge,
     ChallengeReason, Credentials, Identity, Presented, Via,

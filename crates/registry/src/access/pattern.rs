@@ -60,6 +60,21 @@ impl Pattern {
         &self.text
     }
 
+    /// The path before the first component with a `*`: `team` of `team/app-*` and of
+    /// `team/**`, all of `team/web`, nothing of `**`. Whatever the pattern matches
+    /// is that path or below it.
+    pub(super) fn stem(&self) -> &str {
+        match self.text.split_once('*') {
+            Some((plain, _)) => plain.rsplit_once('/').map_or("", |(stem, _)| stem),
+            None => &self.text,
+        }
+    }
+
+    /// Whether it matches one repository and no other.
+    pub(super) fn is_exact(&self) -> bool {
+        !self.text.contains('*')
+    }
+
     /// Whether the repository is one of these.
     pub fn matches(&self, name: &RepositoryName) -> bool {
         self.covers(name.as_str().split('/'), false)
@@ -103,8 +118,8 @@ impl Pattern {
     /// How near it is to what it matches.
     pub fn nearness(&self) -> Nearness {
         let plain = self.components.iter().map(|part| part.bytes().filter(|b| *b != b'*').count());
-        let is_exact = !self.is_open && !self.text.contains('*');
-        Nearness(self.components.len() + usize::from(!self.is_open), is_exact, plain.sum())
+        let length = self.components.len() + usize::from(!self.is_open);
+        Nearness(length, self.is_exact(), plain.sum())
     }
 }
 
@@ -252,6 +267,23 @@ mod tests {
         assert!(!matches("team/web", "team/web/x"));
         assert!(!matches("team/web", "team"));
         assert!(!matches("a_b", "axb"));
+    }
+
+    #[test]
+    fn the_stem_is_all_before_the_first_star() {
+        for (text, stem) in [
+            ("team/web", "team/web"),
+            ("team", "team"),
+            ("team/**", "team"),
+            ("team/app-*", "team"),
+            ("team/a*/web", "team"),
+            ("*/web", ""),
+            ("a*", ""),
+            ("**", ""),
+        ] {
+            assert_eq!(pattern(text).stem(), stem, "{text}");
+            assert_eq!(pattern(text).is_exact(), text == stem, "{text}");
+        }
     }
 
     #[test]

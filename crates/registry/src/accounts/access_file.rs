@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::moment::Moment;
 use crate::access::{Action, Pattern, Subject, Visibility};
 
 /// Everything that decides who may do what.
@@ -40,6 +41,9 @@ pub struct UserEntry {
     /// May do nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disabled: bool,
+    /// When it ends, to the second. Absent: with `prune` never, else as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Moment>,
 }
 
 /// A team.
@@ -62,6 +66,9 @@ pub struct RobotEntry {
     /// May do nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disabled: bool,
+    /// When it ends, to the second. Absent: with `prune` never, else as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Moment>,
 }
 
 /// A named role.

@@ -3,16 +3,23 @@
 //! Each request asks whether its account may still do anything. The answer
 //! comes from here, at most [`session_check`](super::AccountSettings) old, and
 //! from the store at once after a change of which this process knows.
+//!
+//! If the operator wants that, what was known last counts while the store is
+//! away, for a stated time after the store was heard to agree. That it says no,
+//! or that nothing is known, is never overruled.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::sync::Cache;
+use parking_lot::Mutex;
 use store::{
     AccountId, AccountKind, AccountRecord, AccountStore, Clock, CredentialId, CredentialRecord,
     StoreError,
 };
+
+use crate::pull::is_away;
 
 /// Accounts and tokens that are remembered at once.
 const MAX_KNOWN: u64 = 50_000;
@@ -35,10 +42,19 @@ pub(super) struct Known {
     store: Arc<dyn AccountStore>,
     clock: Arc<dyn Clock>,
     session_check: Duration,
+    /// How long what is known counts while the store is away; zero: not at all.
+    stale_reads: Duration,
+    /// When the store said last that nothing has changed, in milliseconds of the
+    /// clock that never goes back.
+    confirmed: AtomicU64,
+    /// Whether anything was answered from memory since then.
+    is_away: AtomicBool,
     /// Rises when everything read before is void. What is read while it rises
     /// is void as well: it is noted before the reading.
     generation: AtomicU64,
     names: Cache<(AccountKind, Box<str>), Seen<AccountRecord>>,
+    /// Somebody who was found.
+    found: Mutex<Option<(AccountKind, Box<str>)>>,
     numbers: Cache<AccountId, Seen<AccountRecord>>,
     hashes: Cache<[u8; 32], Seen<(CredentialRecord, AccountRecord)>>,
     tokens: Cache<CredentialId, Seen<CredentialRecord>>,
@@ -49,13 +65,18 @@ impl Known {
         store: Arc<dyn AccountStore>,
         clock: Arc<dyn Clock>,
         session_check: Duration,
+        stale_reads: Duration,
     ) -> Self {
         Self {
             store,
             clock,
             session_check,
+            stale_reads,
+            confirmed: AtomicU64::new(0),
+            is_away: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             names: Cache::new(MAX_KNOWN),
+            found: Mutex::default(),
             numbers: Cache::new(MAX_KNOWN),
             hashes: Cache::new(MAX_KNOWN),
             tokens: Cache::new(MAX_KNOWN),
@@ -71,6 +92,34 @@ impl Known {
         self.tokens.invalidate_all();
     }
 
+    /// The store said, when it was asked at `at`, that nothing has changed.
+    pub(super) fn confirm(&self, at: Duration) {
+        let millis = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+        self.confirmed.fetch_max(millis, Ordering::SeqCst);
+        self.is_away.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the store was away when it was asked last, so that what was
+    /// answered may be untrue by now.
+    pub(super) fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::SeqCst)
+    }
+
+    /// Whether what is known may count after this answer of the store.
+    pub(super) fn may_go_on(&self, after: &StoreError) -> bool {
+        !self.stale_reads.is_zero() && is_away(after)
+    }
+
+    /// The account as it was known when the store went away.
+    pub(super) fn last_account(
+        &self,
+        kind: AccountKind,
+        name: &str,
+        after: &StoreError,
+    ) -> Option<Arc<AccountRecord>> {
+        self.last(&self.names, &(kind, name.into()), after)
+    }
+
     pub(super) async fn account(
         &self,
         kind: AccountKind,
@@ -78,6 +127,42 @@ impl Known {
     ) -> Result<Option<Arc<AccountRecord>>, StoreError> {
         let read = self.store.account(kind, name);
         self.look_up(&self.names, (kind, name.into()), read).await
+    }
+
+    /// The account as it was a moment ago, if that is remembered.
+    pub(super) fn recent_account(
+        &self,
+        kind: AccountKind,
+        name: &str,
+    ) -> Option<Arc<AccountRecord>> {
+        self.recent(&self.names, &(kind, name.into()))
+    }
+
+    /// The account as it is: one question to the store, for those that are
+    /// remembered as for those that are not there.
+    pub(super) async fn account_now(
+        &self,
+        kind: AccountKind,
+        name: &str,
+    ) -> Result<Option<Arc<AccountRecord>>, StoreError> {
+        let read = self.store.account(kind, name);
+        let found = self.read(&self.names, (kind, name.into()), read).await?;
+        if found.is_some() {
+            *self.found.lock() = Some((kind, name.into()));
+        }
+        Ok(found)
+    }
+
+    /// After a question to the store that found somebody one that finds nobody,
+    /// and the other way round: both together take as long for every name.
+    pub(super) async fn ask_the_other_way(&self, kind: AccountKind, has_found: bool) {
+        // Nobody can have that name.
+        let nobody = || (kind, "".into());
+        let somebody = self.found.lock().clone().filter(|_| !has_found);
+        let (kind, name) = somebody.unwrap_or_else(nobody);
+        // As those who ask for an account do, first from memory.
+        drop(self.recent_account(kind, &name));
+        let _ = self.account_now(kind, &name).await;
     }
 
     pub(super) async fn account_by_id(
@@ -101,9 +186,59 @@ impl Known {
         self.look_up(&self.tokens, id, self.store.credential_by_id(id)).await
     }
 
-    /// What is in `cache`, if it is young enough, else what `read` gives.
-    /// Absence is not remembered: a new account can sign in at once.
+    /// What is in `cache`, if it is young enough, else what `read` gives, else
+    /// what was known last. Absence is not remembered: a new account can sign in
+    /// at once.
     async fn look_up<K, T>(
+        &self,
+        cache: &Cache<K, Seen<T>>,
+        key: K,
+        read: impl Future<Output = Result<Option<T>, StoreError>>,
+    ) -> Result<Option<Arc<T>>, StoreError>
+    where
+        K: std::hash::Hash + Eq + Clone + Send + Sync + 'static,
+        T: Send + Sync + 'static,
+    {
+        if let Some(what) = self.recent(cache, &key) {
+            return Ok(Some(what));
+        }
+        match self.read(cache, key.clone(), read).await {
+            Err(error) => self.last(cache, &key, &error).ok_or(error).map(Some),
+            found => found,
+        }
+    }
+
+    /// What is in `cache` and may count though the store is away.
+    fn last<K, T>(&self, cache: &Cache<K, Seen<T>>, key: &K, after: &StoreError) -> Option<Arc<T>>
+    where
+        K: std::hash::Hash + Eq + Send + Sync + 'static,
+        T: Send + Sync + 'static,
+    {
+        let seen = cache.get(key).filter(|_| self.may_go_on(after))?;
+        let confirmed = Duration::from_millis(self.confirmed.load(Ordering::SeqCst));
+        let heard = seen.at.max(confirmed);
+        let is_young = self.clock.elapsed().saturating_sub(heard) <= self.stale_reads;
+        let is_current = seen.generation == self.generation.load(Ordering::SeqCst);
+        (is_young && is_current).then(|| {
+            self.is_away.store(true, Ordering::SeqCst);
+            seen.what
+        })
+    }
+
+    /// What is in `cache`, if it is young enough.
+    fn recent<K, T>(&self, cache: &Cache<K, Seen<T>>, key: &K) -> Option<Arc<T>>
+    where
+        K: std::hash::Hash + Eq + Send + Sync + 'static,
+        T: Send + Sync + 'static,
+    {
+        let seen = cache.get(key)?;
+        let is_young = self.clock.elapsed().saturating_sub(seen.at) < self.session_check;
+        let is_current = seen.generation == self.generation.load(Ordering::SeqCst);
+        (is_young && is_current).then_some(seen.what)
+    }
+
+    /// What `read` gives, kept in `cache`.
+    async fn read<K, T>(
         &self,
         cache: &Cache<K, Seen<T>>,
         key: K,
@@ -115,12 +250,6 @@ impl Known {
     {
         let generation = self.generation.load(Ordering::SeqCst);
         let now = self.clock.elapsed();
-        if let Some(seen) = cache.get(&key) {
-            let is_young = now.saturating_sub(seen.at) < self.session_check;
-            if is_young && seen.generation == generation {
-                return Ok(Some(seen.what));
-            }
-        }
         let Some(found) = read.await? else {
             cache.invalidate(&key);
             return Ok(None);

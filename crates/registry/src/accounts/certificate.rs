@@ -3,6 +3,7 @@
 use store::AccountKind;
 
 use super::sign_in::unavailable;
+use super::still_there::Shown;
 use super::{Accounts, live};
 use crate::access::{AuthenticationError, Caller, CertificateIdentity, Limits, Via};
 
@@ -24,10 +25,12 @@ impl Accounts {
             };
             let account = self.known.account(kind, name).await.map_err(unavailable)?;
             let Some(account) = account else { continue };
-            if !live::is_live(&account, self.clock.now()) {
+            let standing = self.still_there(&account, Shown::Certificate).await?;
+            let account = standing.of(&account).ok_or(AuthenticationError::Invalid)?;
+            if !live::is_live(account, self.clock.now()) {
                 return Err(AuthenticationError::Invalid);
             }
-            return Ok(Some(live::caller(&account, Via::Certificate, Limits::None)));
+            return Ok(Some(live::caller(account, Via::Certificate, Limits::None)));
         }
         Ok(None)
     }

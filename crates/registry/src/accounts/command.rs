@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::access_file::AccessFile;
 use super::moment::Moment;
 use crate::access::{Action, Pattern, Subject, TokenScope, Visibility};
+use crate::audit::CheckFrom;
 
 pub use answer::{
     AccountView, Answer, AuditLine, ConsideredView, GrantView, RoleView, TeamView, TokenView,
@@ -294,6 +295,13 @@ pub enum Command {
         /// Which lines.
         #[serde(default)]
         filter: AuditQuery,
+    },
+    /// Checks a part of the audit log: that no line of it was changed, taken
+    /// out or put in since it was sealed.
+    AuditVerify {
+        /// Where to begin: the `next` of the part before.
+        #[serde(default)]
+        from: CheckFrom,
     },
     /// Who the caller is.
     Whoami,

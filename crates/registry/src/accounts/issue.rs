@@ -17,11 +17,16 @@ use super::settings::MIN_TOKEN_LIFE;
 use super::sign_in::{earlier, unavailable};
 use super::{Accounts, Proven, execute};
 use crate::access::{Action, AuthenticationError, Book, Caller, Limits, ResourceScope, Subject};
+use crate::audit::Origin;
 
 /// Most bytes of scopes in one token, so that it fits into a header.
 const MAX_SCOPES: usize = 8 << 10;
-/// Refresh tokens of one account; the oldest goes.
+/// Refresh tokens of one account.
 const MAX_REFRESH: usize = 100;
+/// When there are so many, this many of the oldest go at once: each time that
+/// tokens are taken away all replicas forget what they know, and that must not be
+/// at each login.
+const REFRESH_ROOM: usize = 10;
 /// How our tokens say that tags may be moved. The protocol has no word for it,
 /// so it is neither asked for nor told.
 const OVERWRITE: &str = "overwrite";
@@ -35,13 +40,15 @@ pub struct TokenRequest {
     pub service: Option<String>,
     /// What for.
     pub scopes: Vec<ResourceScope>,
-    /// Our own host as the client calls it: clients of Docker Content Trust
-    /// write it before the repository.
+    /// Our own host as clients call it: those of Docker Content Trust write it
+    /// before the repository. Nothing that a stranger claims may be judged by it.
     pub own_host: Option<String>,
     /// Whether a refresh token is wanted.
     pub offline: bool,
     /// What the client calls itself.
     pub client_id: Option<String>,
+    /// From where it asks, for the audit log.
+    pub origin: Origin,
 }
 
 /// What the client gets. Never printed.
@@ -79,6 +86,7 @@ impl Accounts {
         if !to.is_a_proof {
             return Err(AuthenticationError::InvalidToken);
         }
+        self.check_current(to)?;
         let book = self.policy.book();
         let own_host = request.own_host.as_deref();
         let mut granted = Vec::new();
@@ -113,7 +121,8 @@ impl Accounts {
             Some(account) if request.offline && to.may_be_kept => {
                 let client = request.client_id.as_deref().unwrap_or("a client");
                 // Without one the client keeps the password: a login is worth that much.
-                self.kept(account, to, client, now).await.inspect_err(warn_unkept).ok()
+                let kept = self.kept(account, to, client, request.origin.clone(), now).await;
+                kept.inspect_err(warn_unkept).ok()
             }
             _ => None,
         };
@@ -150,6 +159,7 @@ impl Accounts {
         account: AccountId,
         to: &Proven,
         client: &str,
+        origin: Origin,
         now: Timestamp,
     ) -> Result<String, AuthenticationError> {
         let secret = Made::Refresh.make(&*self.random);
@@ -167,7 +177,7 @@ impl Accounts {
             scopes: Vec::new(),
             expires: earlier(Some(until), to.ends),
         }));
-        let note = execute::note_of(to, now, "refresh-token.create", &label);
+        let note = execute::note_of(to, origin, now, "refresh-token.create", &label);
         let changed = self.change(steps, execute::rules::any(), vec![note]).await;
         changed.map_err(|error| AuthenticationError::Unavailable(error.to_string()))?;
         Ok(secret.reveal().to_owned())
@@ -178,7 +188,7 @@ fn warn_unkept(error: &AuthenticationError) {
     tracing::warn!(%error, "a client gets no refresh token");
 }
 
-/// The refresh tokens that go so that there is room for one more.
+/// The refresh tokens that go when there is no room for one more.
 fn superfluous(
     mut known: Vec<CredentialRecord>,
     now: Timestamp,
@@ -189,7 +199,8 @@ fn superfluous(
         let is_live = it.expires.is_none_or(|at| at > now);
         (is_live, it.last_used.unwrap_or(it.created), it.id)
     });
-    let many = known.len().saturating_sub(MAX_REFRESH - 1);
+    let is_full = known.len() >= MAX_REFRESH;
+    let many = if is_full { known.len() - (MAX_REFRESH - REFRESH_ROOM) } else { 0 };
     known.into_iter().take(many).map(|credential| credential.id)
 }
 
@@ -210,11 +221,11 @@ fn allowed(
     if scope.kind != "repository" {
         return None;
     }
-    let repository = RepositoryName::parse(without_host(&scope.name, own_host)).ok()?;
+    let meant = meant(&scope.name, own_host, &who.limits);
     let wants_all = scope.actions.iter().any(|word| word == "*");
     let asked = |word: &str| wants_all || scope.actions.iter().any(|other| other == word);
     let words = [("pull", Action::Pull), ("push", Action::Push), ("delete", Action::Delete)];
-    let may = |action| book.judge(who, &repository, action).allowed;
+    let may = |action| meant.iter().any(|name| book.judge(who, name, action).allowed);
     let mut actions: Vec<_> = words
         .into_iter()
         .filter(|(word, action)| asked(word) && may(*action))
@@ -227,9 +238,29 @@ fn allowed(
     is_something.then(|| ResourceScope { actions, ..scope.clone() })
 }
 
-fn without_host<'a>(name: &'a str, own_host: Option<&str>) -> &'a str {
-    let stripped = own_host.and_then(|host| name.strip_prefix(host)?.strip_prefix('/'));
-    stripped.unwrap_or(name)
+/// The repositories that `name` stands for: the one of that name, and behind our own
+/// host, as clients of content trust write it, the one without it.
+///
+/// The token holds the whole name, and each request is decided by the policy for that.
+/// But the limits of a caller are asked here and never again, so they must allow the
+/// whole name wherever it is one of a repository (`reg.example/app`). With a port it is
+/// none, and the token means nothing to us.
+fn meant(name: &str, own_host: Option<&str>, limits: &Limits) -> Vec<RepositoryName> {
+    let whole = RepositoryName::parse(name).ok();
+    let inner = match (&whole, limits) {
+        (Some(_), Limits::Only(_)) => None,
+        _ => without_host(name, own_host),
+    };
+    let inner = inner.and_then(|inner| RepositoryName::parse(inner).ok());
+    whole.into_iter().chain(inner).collect()
+}
+
+/// What follows our own host in `name`. A host is what clients take for one: any other
+/// first part is a namespace, whatever somebody claims to have asked.
+fn without_host<'a>(name: &'a str, own_host: Option<&str>) -> Option<&'a str> {
+    let is_host =
+        |text: &&str| !text.contains('/') && (text.contains(['.', ':']) || *text == "localhost");
+    name.strip_prefix(own_host.filter(is_host)?)?.strip_prefix('/')
 }
 
 /// The scope in the words of the protocol.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use identity::token::{self, Claims, Expected, KeyRing, SignError, TokenRefusal};
 use parking_lot::{Mutex, RwLock};
-use store::{Clock, Lease, LeaseStore, Random, SettingsStore, StoreError};
+use store::{Clock, Lease, LeaseStore, Random, SettingsStore, StoreError, Timestamp};
 
 /// Where the keys are: the newest one and all that verify.
 const KEYS: &str = "token-keys";
@@ -68,25 +68,31 @@ impl Keys {
         }
     }
 
-    /// The claims of a token of ours; looks for new keys if it names one that
-    /// is not known here yet.
+    /// The claims of a token of ours that was good at `at`; looks for new keys if
+    /// it names one that is not known here yet.
     pub(super) async fn verify(
         &self,
         token: &str,
         expected: &Expected<'_>,
+        at: Timestamp,
     ) -> Result<Claims, TokenRefusal> {
-        match self.verify_now(token, expected) {
+        match self.verify_at(token, expected, at) {
             Err(TokenRefusal::UnknownKey) => {
                 self.look(REREAD_EVERY).await;
-                self.verify_now(token, expected)
+                self.verify_at(token, expected, at)
             }
             done => done,
         }
     }
 
-    fn verify_now(&self, token: &str, expected: &Expected<'_>) -> Result<Claims, TokenRefusal> {
+    fn verify_at(
+        &self,
+        token: &str,
+        expected: &Expected<'_>,
+        at: Timestamp,
+    ) -> Result<Claims, TokenRefusal> {
         let rings = self.rings.read().clone();
-        token::verify(&rings.published, token, expected, self.clock.now(), LEEWAY)
+        token::verify(&rings.published, token, expected, at, LEEWAY)
     }
 
     /// For how much longer than it says a token is accepted.

@@ -14,6 +14,8 @@ const BODY: usize = 43;
 const CHECK: usize = 6;
 /// What begins the stored form of a random secret.
 const STORED: &str = "sha256:";
+/// What is read in its place where nothing is stored: 32 bytes of zero.
+const NOTHING: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// What a made secret is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,10 +80,10 @@ pub(super) fn stored(secret: &Secret) -> SecretHash {
 /// nothing stored as for a wrong secret.
 pub(super) fn is_right(secret: &str, stored: Option<&SecretHash>) -> bool {
     let known = stored.and_then(|hash| hash.0.strip_prefix(STORED));
-    let known = known.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+    let bytes = URL_SAFE_NO_PAD.decode(known.unwrap_or(NOTHING)).ok();
     let given = digest(secret);
-    let is_same = given.ct_eq(known.as_deref().unwrap_or(&[0; 32]));
-    known.is_some() & bool::from(is_same)
+    let is_same = given.ct_eq(bytes.as_deref().unwrap_or(&[0; 32]));
+    (known.is_some() && bytes.is_some()) & bool::from(is_same)
 }
 
 #[cfg(test)]

@@ -11,12 +11,16 @@
 //! given out before as well.
 
 mod access_file;
+mod asked;
 mod bearer;
+mod behind;
 mod cache;
 mod certificate;
 pub mod command;
+mod emptied;
 mod exchange;
 mod execute;
+mod from_memory;
 mod issue;
 mod keys;
 mod live;
@@ -29,6 +33,7 @@ mod settings;
 mod setup;
 mod sign_in;
 mod sources;
+mod still_there;
 mod throttle;
 mod uses;
 
@@ -37,8 +42,8 @@ use std::sync::Arc;
 use identity::{Hashers, IdentitySource, Remembered, Secret};
 use parking_lot::Mutex;
 use store::{
-    AccessChange, AccountStore, AuditNote, ChangedAccess, Clock, LeaseStore, Random, SettingsStore,
-    StoreError, WriteError,
+    AccessChange, AccountStore, AuditNote, ChangedAccess, Clock, ContentStore, LeaseStore, Random,
+    SettingsStore, StoreError, WriteError,
 };
 
 use crate::access::{Book, ByBook};
@@ -62,6 +67,8 @@ pub use throttle::ThrottleSettings;
 pub struct AccountsParts {
     /// Accounts, tokens and grants.
     pub store: Arc<dyn AccountStore>,
+    /// When repositories were emptied.
+    pub content: Arc<dyn ContentStore>,
     /// Signing keys, and the one-time secret.
     pub settings_store: Arc<dyn SettingsStore>,
     /// Who rotates keys.
@@ -91,11 +98,13 @@ pub struct Accounts {
     random: Arc<dyn Random>,
     hashers: Hashers,
     sources: Vec<Arc<dyn IdentitySource>>,
+    asked: asked::AskedSources,
     keyless: Keyless,
     settings: AccountSettings,
     policy: Arc<ByBook>,
     keys: keys::Keys,
     known: cache::Known,
+    emptied: emptied::Emptied,
     verified: bearer::VerifiedTokens,
     remembered: Remembered<()>,
     throttle: throttle::Throttle,
@@ -103,6 +112,7 @@ pub struct Accounts {
     setup: Mutex<Option<Secret>>,
     /// What is computed for users who are not there.
     dummy: String,
+    behind: behind::Behind,
     /// Of which version the policy is; one refresh at a time.
     version: tokio::sync::Mutex<Option<u64>>,
 }
@@ -115,16 +125,21 @@ impl Accounts {
         let settings = parts.settings.bounded();
         let keys =
             keys::Keys::open(settings_store.clone(), leases, clock.clone(), random.clone()).await?;
-        let known = cache::Known::new(store.clone(), clock.clone(), settings.session_check);
+        let (fresh, stale) = (settings.session_check, settings.stale_reads);
+        let known = cache::Known::new(store.clone(), clock.clone(), fresh, stale);
+        let emptied = emptied::Emptied::new(parts.content, clock.clone(), fresh, stale);
         let accounts = Arc::new(Self {
             known,
+            emptied,
             keys,
+            asked: asked::AskedSources::new(&parts.sources, clock.clone()),
             verified: bearer::verified_tokens(),
             remembered: Remembered::new(clock.clone(), &*random),
             throttle: throttle::Throttle::new(clock.clone(), settings.throttle),
             uses: uses::Uses::default(),
             setup: Mutex::default(),
-            dummy: identity::password::dummy(""),
+            dummy: parts.hashers.dummy(),
+            behind: behind::Behind::default(),
             version: tokio::sync::Mutex::default(),
             policy: Arc::default(),
             store,
@@ -153,11 +168,15 @@ impl Accounts {
     pub async fn refresh(&self) -> Result<bool, StoreError> {
         self.keys.keep_current().await;
         let mut version = self.version.lock().await;
+        let asked = self.clock.elapsed();
         let newest = self.store.access_version().await?;
         if *version == Some(newest) {
+            self.known.confirm(asked);
+            self.behind.ends();
             return Ok(false);
         }
         self.known.forget();
+        self.behind.begins(asked);
         let record = self.store.policy().await?;
         let (book, problems) = Book::compile(&record);
         for problem in problems {
@@ -166,6 +185,7 @@ impl Accounts {
         self.policy.replace(book);
         // Never later than what was read: a change in between is seen next time.
         *version = Some(record.version.min(newest));
+        self.behind.ends();
         Ok(true)
     }
 

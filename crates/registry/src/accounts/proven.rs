@@ -44,9 +44,12 @@ impl Proven {
         &self.caller
     }
 
-    /// Who it is, without the proof.
+    /// Who it is, without the proof, but with its end.
     pub fn into_caller(self) -> Caller {
-        self.caller
+        match self.ends {
+            None => self.caller,
+            ends => self.caller.until(ends),
+        }
     }
 }
 
@@ -60,7 +63,7 @@ impl Deref for Proven {
 
 impl From<Proven> for Caller {
     fn from(proven: Proven) -> Self {
-        proven.caller
+        proven.into_caller()
     }
 }
 

@@ -31,6 +31,9 @@ pub struct AccountSettings {
     /// How old what is known about an account may be: at most 30 s. Within
     /// this time a revocation works in all replicas.
     pub session_check: Duration,
+    /// How long what is known about accounts counts while the store is away;
+    /// zero: not at all.
+    pub stale_reads: Duration,
     /// How failed logins are slowed down.
     pub throttle: ThrottleSettings,
     /// An administrator to be made if there is no account of that name.
@@ -46,6 +49,7 @@ impl Default for AccountSettings {
             push_token_life: MAX_PUSH_TOKEN_LIFE,
             refresh_token_life: Duration::from_secs(30 * 24 * 3600),
             session_check: Duration::from_secs(10),
+            stale_reads: Duration::ZERO,
             throttle: ThrottleSettings::default(),
             admin: None,
         }

@@ -5,7 +5,7 @@
 //! administrator with it, once.
 
 use identity::Secret;
-use store::{AccessChange, AccountKind, NewAccount, SecretHash, StoreError};
+use store::{AccessChange, AccountKind, AuditNote, NewAccount, SecretHash, StoreError};
 use subtle::ConstantTimeEq as _;
 
 use super::access_file::LOCAL;
@@ -13,7 +13,10 @@ use super::execute::{self, rules};
 use super::made_secret::Made;
 use super::{Accounts, Actor, CommandError};
 use crate::access::Subject;
+use crate::audit::Origin;
 
+/// What the making of the first administrator is called in the audit log.
+const SETUP: &str = "setup";
 /// Where the one-time secret is; empty: it was used. It opens nothing that
 /// somebody who reads the database could not open anyway.
 const SETUP_SECRET: &str = "setup-secret";
@@ -31,6 +34,7 @@ impl Accounts {
     }
 
     /// Makes the first administrator with the one-time secret, and burns it.
+    /// Who tried from where with a wrong one is written down.
     ///
     /// # Errors
     /// `Forbidden` if the secret is wrong or there is an administrator already.
@@ -39,6 +43,32 @@ impl Accounts {
         secret: &Secret,
         name: &str,
         password: &Secret,
+        origin: Origin,
+    ) -> Result<(), CommandError> {
+        let done = self.set_up(secret, name, password, &origin).await;
+        if let Err(CommandError::Forbidden { .. }) = &done {
+            self.note_failed_setup(origin);
+        }
+        done
+    }
+
+    fn note_failed_setup(&self, origin: Origin) {
+        let by = Actor::Operator { via: SETUP };
+        self.audit.failed_login(AuditNote {
+            actor: Subject::Anonymous.to_string(),
+            address: origin.address,
+            request: origin.request,
+            outcome: "refused".to_owned(),
+            ..self.note(&by, SETUP, "", None)
+        });
+    }
+
+    async fn set_up(
+        &self,
+        secret: &Secret,
+        name: &str,
+        password: &Secret,
+        origin: &Origin,
     ) -> Result<(), CommandError> {
         let stored = self.settings_store.setting(SETUP_SECRET).await?.unwrap_or_default();
         let given = secret.reveal().as_bytes();
@@ -46,7 +76,7 @@ impl Accounts {
         if stored.is_empty() || !bool::from(stored.as_slice().ct_eq(given)) {
             return Err(refused());
         }
-        self.add_admin(name, password).await?;
+        self.add_admin(name, password, origin).await?;
         // The rule that there must be no administrator has burnt it already.
         self.burn_setup_secret().await?;
         *self.setup.lock() = None;
@@ -58,12 +88,7 @@ impl Accounts {
         if let Some((name, password)) = self.settings.admin.clone() {
             let known = self.store.account(AccountKind::User, &name).await?;
             if known.is_none() {
-                let made = self.make_admin(&name, &password, rules::keeps_an_admin()).await;
-                // Another replica may have been faster.
-                match made {
-                    Ok(()) | Err(CommandError::Exists { .. }) => {}
-                    Err(error) => return Err(StoreError::Failed(format!("admin {name}: {error}"))),
-                }
+                self.make_configured_admin(&name, &password).await?;
             }
         }
         let secret = if self.has_admin().await? {
@@ -74,6 +99,29 @@ impl Accounts {
         };
         *self.setup.lock() = secret;
         Ok(())
+    }
+
+    /// Makes the administrator of the configuration while nobody administers:
+    /// one who was removed, because the password became known, stays removed.
+    async fn make_configured_admin(&self, name: &str, password: &Secret) -> Result<(), StoreError> {
+        let made = self.make_admin(name, password, rules::first_admin(), &Origin::default()).await;
+        match made {
+            Err(CommandError::LastAdmin) => {
+                // Another replica may have been faster.
+                if self.store.account(AccountKind::User, name).await?.is_some() {
+                    return Ok(());
+                }
+                tracing::warn!(
+                    name,
+                    "the administrator of auth.berth.admin is not there and is not made, because \
+                     there are others: take it out of the configuration, or make the user with \
+                     `berth user add NAME --admin`"
+                );
+                Ok(())
+            }
+            Ok(()) | Err(CommandError::Exists { .. }) => Ok(()),
+            Err(error) => Err(StoreError::Failed(format!("admin {name}: {error}"))),
+        }
     }
 
     /// The secret that another start made, else a new one.
@@ -98,8 +146,13 @@ impl Accounts {
         Ok(())
     }
 
-    async fn add_admin(&self, name: &str, password: &Secret) -> Result<(), CommandError> {
-        let made = self.make_admin(name, password, rules::first_admin()).await;
+    async fn add_admin(
+        &self,
+        name: &str,
+        password: &Secret,
+        origin: &Origin,
+    ) -> Result<(), CommandError> {
+        let made = self.make_admin(name, password, rules::first_admin(), origin).await;
         made.map_err(|error| match error {
             CommandError::LastAdmin => refused(),
             other => other,
@@ -111,6 +164,7 @@ impl Accounts {
         name: &str,
         password: &Secret,
         rule: rules::AccessRule,
+        origin: &Origin,
     ) -> Result<(), CommandError> {
         Subject::user(name).map_err(|error| execute::invalid("name", name, &error))?;
         execute::check_password("password", name, password)?;
@@ -124,8 +178,12 @@ impl Accounts {
             secret: Some(hash),
             expires: None,
         });
-        let by = Actor::Operator { via: "setup" };
-        let note = self.note(&by, "user.add", &format!("user:{name}"), None);
+        let by = Actor::Operator { via: SETUP };
+        let note = AuditNote {
+            address: origin.address.clone(),
+            request: origin.request.clone(),
+            ..self.note(&by, "user.add", &format!("user:{name}"), None)
+        };
         self.change(vec![step], rule, vec![note]).await.map_err(execute::refused)?;
         Ok(())
     }

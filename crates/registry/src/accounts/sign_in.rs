@@ -1,8 +1,9 @@
 //! Name and password in, caller out.
 //!
 //! Unknown, wrong, disabled and ended look alike, and take about as long: each
-//! of them costs one verification. What was right is remembered for a minute
-//! under a key that holds all the answer depends on.
+//! of them costs one question to the store, one hash and one question to each
+//! identity source. What was right is remembered for a minute under a key that
+//! holds all the answer depends on.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use store::{AccountKind, AccountRecord, CredentialKind, CredentialRecord, StoreE
 use super::access_file::LOCAL;
 use super::login_name::{LoginName, looks_signed};
 use super::made_secret::{self, Made};
+use super::still_there::Shown;
 use super::throttle::Attempt;
 use super::{Accounts, Proven, live};
 use crate::access::{AuthenticationError, Limits, Via};
@@ -68,14 +70,32 @@ impl Accounts {
     /// A secret of 256 bits cannot be guessed, so it is compared before the
     /// wait: nobody keeps a robot out by guessing.
     async fn by_robot_secret(&self, robot: &str, secret: &str, from: Option<IpAddr>) -> Signed {
-        let attempt = Attempt::secret(from);
-        let account = self.known.account(AccountKind::Robot, robot).await.map_err(unavailable)?;
+        let kind = AccountKind::Robot;
+        let recent = self.known.recent_account(kind, robot);
+        if let Some(account) = self.of_secret(recent, secret) {
+            return Ok(by_password(&account));
+        }
+        let account = match self.known.account_now(kind, robot).await {
+            Ok(account) => account,
+            Err(error) => return self.robot_from_memory(robot, secret, error),
+        };
+        let is_there = account.is_some();
+        if let Some(account) = self.of_secret(account, secret) {
+            return Ok(by_password(&account));
+        }
+        self.known.ask_the_other_way(kind, is_there).await;
+        Err(self.wrong(&Attempt::secret(from)))
+    }
+
+    /// The account, if this is its secret and it may do anything.
+    pub(super) fn of_secret(
+        &self,
+        account: Option<Arc<AccountRecord>>,
+        secret: &str,
+    ) -> Option<Arc<AccountRecord>> {
         let stored = account.as_ref().and_then(|account| account.secret.as_ref());
         let is_right = made_secret::is_right(secret, stored);
-        match account.filter(|account| is_right && live::is_live(account, self.clock.now())) {
-            Some(account) => Ok(by_password(&account)),
-            None => Err(self.wrong(&attempt)),
-        }
+        account.filter(|account| is_right && live::is_live(account, self.clock.now()))
     }
 
     async fn by_personal_token(
@@ -89,6 +109,8 @@ impl Accounts {
         match found.filter(|found| self.stands_for(name, &found.0, &found.1)) {
             Some(found) => {
                 let (credential, account) = &*found;
+                let standing = self.still_there(account, Shown::Token).await?;
+                let Some(account) = standing.of(account) else { return Err(self.wrong(&attempt)) };
                 self.uses.note(credential.id, self.clock.now());
                 let limits = live::limits(&credential.scopes);
                 let mut proven = Proven::by(live::caller(account, Via::PersonalToken, limits));
@@ -119,16 +141,21 @@ impl Accounts {
     }
 
     async fn by_password(&self, user: &str, password: &str, from: Option<IpAddr>) -> Signed {
-        let account = self.known.account(AccountKind::User, user).await.map_err(unavailable)?;
-        let key = account.as_deref().map(|account| self.remember_key(account, user, password));
-        if let (Some(account), Some(key)) = (&account, &key)
-            && self.remembered.recall(key).is_some()
-        {
-            return self.if_live(account, &Attempt::password(user, from));
-        }
         let attempt = Attempt::password(user, from);
-        let _turn = self.throttle.turn(&attempt).await?;
-        let right = match account {
+        let recent = self.known.recent_account(AccountKind::User, user);
+        if let Some(account) = self.of_remembered(recent, user, password).await? {
+            return self.if_live(&account, &attempt);
+        }
+        let account = match self.known.account_now(AccountKind::User, user).await {
+            Ok(account) => account,
+            Err(error) => return self.user_from_memory(user, password, &attempt, error).await,
+        };
+        if let Some(account) = self.of_remembered(account.clone(), user, password).await? {
+            return self.if_live(&account, &attempt);
+        }
+        self.known.ask_the_other_way(AccountKind::User, account.is_some()).await;
+        let turn = self.throttle.turn(&attempt).await?;
+        let right = match account.clone() {
             Some(account) if account.source == LOCAL => self.local(account, password).await?,
             other => self.at_a_source(other.as_deref(), user, password, &attempt).await?,
         };
@@ -136,27 +163,50 @@ impl Accounts {
         let live = right.filter(|account| live::is_live(account, self.clock.now()));
         let Some(account) = live else {
             self.throttle.failed(&attempt);
+            // It is counted: whoever signs in meanwhile must not wait for the rest.
+            drop(turn);
+            self.spend_the_rest(account.as_deref(), password).await?;
             return Err(AuthenticationError::Invalid);
         };
-        let proven = by_password(&account);
         self.throttle.succeeded(&attempt);
-        self.remembered.remember(self.remember_key(&account, user, password), ());
-        Ok(proven)
+        Ok(self.was_right(&account, user, password))
+    }
+
+    /// Remembers for a minute that this password was right.
+    pub(super) fn was_right(&self, account: &AccountRecord, user: &str, password: &str) -> Proven {
+        self.remembered.remember(self.remember_key(Some(account), user, password), ());
+        by_password(account)
+    }
+
+    /// The account, if this password was right for it within the last minute,
+    /// and its source has not changed its mind.
+    pub(super) async fn of_remembered(
+        &self,
+        account: Option<Arc<AccountRecord>>,
+        user: &str,
+        password: &str,
+    ) -> Result<Option<Arc<AccountRecord>>, AuthenticationError> {
+        let key = self.remember_key(account.as_deref(), user, password);
+        let is_remembered = self.remembered.recall(&key).is_some();
+        let Some(account) = account.filter(|_| is_remembered) else { return Ok(None) };
+        Ok(self.still_there(&account, Shown::Password).await?.shared(account))
     }
 
     /// All that the answer depends on: a changed password is forgotten by
-    /// construction, and so is one of an account that was made again.
+    /// construction, and so is one of an account that was made again. Of nobody
+    /// a key is made as well, as slowly, under which nothing is ever kept.
     fn remember_key(
         &self,
-        account: &AccountRecord,
+        account: Option<&AccountRecord>,
         user: &str,
         password: &str,
     ) -> identity::RememberedKey {
-        let stored = account.secret.as_ref().map_or("", |hash| &hash.0);
+        let stored = account.and_then(|account| account.secret.as_ref());
+        let stored = stored.map_or(&self.dummy, |hash| &hash.0);
         self.remembered.key(&[
-            &account.id.0.to_le_bytes(),
-            &account.epoch.to_le_bytes(),
-            account.source.as_bytes(),
+            &account.map_or(0, |account| account.id.0).to_le_bytes(),
+            &account.map_or(0, |account| account.epoch).to_le_bytes(),
+            account.map_or(LOCAL, |account| &account.source).as_bytes(),
             stored.as_bytes(),
             user.as_bytes(),
             password.as_bytes(),
@@ -213,8 +263,5 @@ pub(super) fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
 
 /// The text is for our log only.
 pub(super) fn unavailable(error: StoreError) -> AuthenticationError {
-    match error {
-        StoreError::Busy(_) => AuthenticationError::Busy,
-        other => AuthenticationError::Unavailable(other.to_string()),
-    }
+    AuthenticationError::Unavailable(error.to_string())
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use identity::SourceError;
 use store::{
     AccessChange, AccessRefusal, AccountChange, AccountKind, AccountRecord, AuditNote, NewAccount,
-    Refusal, WriteError,
+    Refusal, SecretHash, WriteError,
 };
 
 use super::access_file::LOCAL;
@@ -46,7 +46,10 @@ impl Accounts {
         attempt: &Attempt,
     ) -> Result<Option<Arc<AccountRecord>>, AuthenticationError> {
         let (mut failed, mut is_wrong) = (None, false);
-        let is_its = |name: &str| account.is_none_or(|account| account.source == name);
+        // What nobody can be called counts for no account: a source that takes
+        // it for somebody's name would be guessed at without end.
+        let can_be = Subject::user(user).is_ok();
+        let is_its = |name: &str| can_be && account.is_none_or(|account| account.source == name);
         for source in self.sources.iter().filter(|source| is_its(source.name())) {
             match source.verify(user, password).await {
                 Ok(Some(identity)) => {
@@ -78,6 +81,35 @@ impl Accounts {
         Ok(None)
     }
 
+    /// What a failed attempt for another name would have cost beside: our own
+    /// hash, if a source was asked instead, and a question to each source that was not asked, about nobody.
+    /// Otherwise a stopwatch would tell local users, those of a source and
+    /// unknown ones apart.
+    pub(super) async fn spend_the_rest(
+        &self,
+        account: Option<&AccountRecord>,
+        password: &str,
+    ) -> Result<(), AuthenticationError> {
+        let was_asked = |name: &str| account.is_none_or(|account| account.source == name);
+        // No source is shown what may be the password of another one's user.
+        let masked: String = password.bytes().map(|b| if b == 0 { '\0' } else { 'x' }).collect();
+        for source in self.sources.iter().filter(|source| !was_asked(source.name())) {
+            // What comes of it is no answer to what was asked here.
+            let _ = source.verify(&self.nobody(), &masked).await;
+        }
+        if self.sources.iter().any(|source| was_asked(source.name())) {
+            self.is_password(None, password).await?;
+        }
+        Ok(())
+    }
+
+    /// A name that nobody has, a new one each time: no source may lock anybody out for it.
+    fn nobody(&self) -> String {
+        let mut chance = [0; 8];
+        self.random.fill(&mut chance);
+        format!("nobody-{:016x}", u64::from_le_bytes(chance))
+    }
+
     /// The account of an identity, made or brought up to date. `None` if the
     /// name is not free for this source, or for whom the source calls `id` for ever.
     async fn brought_in(
@@ -96,6 +128,7 @@ impl Accounts {
             return Ok(None);
         }
         let groups = groups_of(source, identity);
+        let mark = identity.password_mark.as_ref();
         // Somebody else may make the account between look and change: look again, once.
         for _ in 0..2 {
             let read = self.store.account(AccountKind::User, name).await.map_err(unavailable)?;
@@ -105,13 +138,22 @@ impl Accounts {
                     tracing::warn!(source, name, "somebody else has this name at the source now");
                     return Ok(None);
                 }
-                Some(account) => brought_up_to_date(account, id, &groups),
-                None => vec![new_user(source, name, id), new_groups(name, &groups)],
+                Some(account) => brought_up_to_date(account, id, &groups, mark),
+                None => vec![new_user(source, name, id, mark), new_groups(name, &groups)],
             };
             if steps.is_empty() {
                 break;
             }
-            let note = self.note_of_source(source, name, read.as_ref(), id, &groups);
+            let action = match &read {
+                None => "user.add",
+                Some(account) if account.source_id.as_deref() != id => "user.bind",
+                Some(account) if account.groups != groups => "user.groups",
+                // Of nobody before: whoever made the account ahead knew no mark.
+                Some(account) if account.secret.is_none() => "user.bind",
+                Some(_) => "user.passwd",
+            };
+            let told = Told { action, id, groups: Some(&groups) };
+            let note = self.note_of_source(source, name, "sign-in", told);
             match self.change(steps, rules::any(), vec![note]).await {
                 Err(WriteError::Refused(Refusal::Access(AccessRefusal::Exists(_)))) => {}
                 Err(WriteError::Refused(_)) => return Ok(None),
@@ -120,27 +162,26 @@ impl Accounts {
             }
         }
         let account = self.known.account(AccountKind::User, name).await.map_err(unavailable)?;
-        Ok(account.filter(|it| it.source == source && !is_somebody_else(it, id)))
+        let account = account.filter(|it| it.source == source && !is_somebody_else(it, id));
+        if let Some(account) = &account {
+            self.is_vouched_for(account, mark);
+        }
+        Ok(account)
     }
 
-    fn note_of_source(
+    pub(super) fn note_of_source(
         &self,
         source: &str,
         name: &str,
-        before: Option<&AccountRecord>,
-        id: Option<&str>,
-        groups: &[String],
+        via: &str,
+        told: Told<'_>,
     ) -> AuditNote {
-        let action = match before {
-            None => "user.add",
-            Some(account) if account.source_id.as_deref() != id => "user.bind",
-            Some(_) => "user.groups",
-        };
+        let Told { action, id, groups } = told;
         let detail = serde_json::json!({ "source": source, "id": id, "groups": groups });
         AuditNote {
             at: self.clock.now(),
             actor: format!("source:{source}"),
-            via: "sign-in".to_owned(),
+            via: via.to_owned(),
             address: None,
             action: action.to_owned(),
             target: format!("user:{name}"),
@@ -152,8 +193,18 @@ impl Accounts {
     }
 }
 
+/// What a source told that changed an account.
+pub(super) struct Told<'a> {
+    /// What has changed, in the words of the audit log.
+    pub(super) action: &'a str,
+    /// What it calls the user for ever.
+    pub(super) id: Option<&'a str>,
+    /// The groups, if it told them.
+    pub(super) groups: Option<&'a [String]>,
+}
+
 /// The groups with the source in front, those that a grant can name.
-fn groups_of(source: &str, identity: &identity::Identity) -> Vec<String> {
+pub(super) fn groups_of(source: &str, identity: &identity::Identity) -> Vec<String> {
     let named = identity.groups.iter().map(|group| format!("{source}/{group}"));
     let mut groups: Vec<_> = named.filter(|group| Subject::group(group).is_ok()).collect();
     groups.sort_unstable();
@@ -161,8 +212,14 @@ fn groups_of(source: &str, identity: &identity::Identity) -> Vec<String> {
     groups
 }
 
-fn new_groups(name: &str, groups: &[String]) -> AccessChange {
+pub(super) fn new_groups(name: &str, groups: &[String]) -> AccessChange {
     let change = AccountChange::Groups(groups.to_vec());
+    AccessChange::ChangeAccount(AccountKind::User, name.to_owned(), change)
+}
+
+/// What was got with another password ends with this.
+pub(super) fn new_mark(name: &str, mark: Option<String>) -> AccessChange {
+    let change = AccountChange::Secret(mark.map(SecretHash));
     AccessChange::ChangeAccount(AccountKind::User, name.to_owned(), change)
 }
 
@@ -172,6 +229,7 @@ fn brought_up_to_date(
     account: &AccountRecord,
     id: Option<&str>,
     groups: &[String],
+    mark: Option<&String>,
 ) -> Vec<AccessChange> {
     let mut steps = Vec::new();
     if let Some(id) = id.filter(|_| account.source_id.is_none()) {
@@ -181,6 +239,9 @@ fn brought_up_to_date(
     if account.groups != groups {
         steps.push(new_groups(&account.name, groups));
     }
+    if mark.is_some() && mark != account.secret.as_ref().map(|SecretHash(mark)| mark) {
+        steps.push(new_mark(&account.name, mark.cloned()));
+    }
     steps
 }
 
@@ -189,14 +250,14 @@ fn is_somebody_else(account: &AccountRecord, id: Option<&str>) -> bool {
     account.source_id.is_some() && account.source_id.as_deref() != id
 }
 
-fn new_user(source: &str, name: &str, id: Option<&str>) -> AccessChange {
+fn new_user(source: &str, name: &str, id: Option<&str>, mark: Option<&String>) -> AccessChange {
     AccessChange::AddAccount(NewAccount {
         kind: AccountKind::User,
         name: name.to_owned(),
         source: source.to_owned(),
         source_id: id.map(str::to_owned),
         is_admin: false,
-        secret: None,
+        secret: mark.cloned().map(SecretHash),
         expires: None,
     })
 }

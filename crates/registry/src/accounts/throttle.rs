@@ -5,6 +5,11 @@
 //! lock its owner out: who signed in before from an address waits only for
 //! that address's own failures, and a password that was right within the last
 //! minute is not counted at all.
+//!
+//! Where many share an address that says nothing about any of them (behind a
+//! proxy that nobody declared, on a local socket) there is none to count for:
+//! one who guesses names would keep all others waiting. There the account's own
+//! counter holds for everybody, and passwords only take turns.
 
 mod turn;
 
@@ -49,6 +54,9 @@ enum Key {
     /// Wrong secrets of 256 bits from there. Nobody finds one by guessing, but a
     /// job with an old one tries for ever: its neighbours must not wait for it.
     Secrets(IpAddr),
+    /// Passwords from where no address tells people apart; they take turns and
+    /// count for nothing.
+    Crowd,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,6 +71,7 @@ pub(super) struct Attempt {
     /// A user's name in the one form that all its spellings share. `None` for
     /// what nobody can be called: made-up names must not push out counters.
     account: Option<Box<str>>,
+    /// `None` where no address tells people apart.
     from: Option<IpAddr>,
     /// Whether it is a password that is tried, which can be guessed.
     is_password: bool,
@@ -99,7 +108,7 @@ pub(super) struct Throttle {
     accounts: Cache<Key, Failures>,
     addresses: Cache<Key, Failures>,
     /// Which accounts have signed in from where.
-    familiar: Cache<(Box<str>, IpAddr), ()>,
+    familiar: Cache<(Box<str>, Option<IpAddr>), ()>,
     line: Line,
 }
 
@@ -122,16 +131,22 @@ impl Throttle {
 
     /// The counters that make this attempt wait.
     fn slowing(&self, attempt: &Attempt) -> Vec<Key> {
-        let familiar = attempt.account.clone().zip(attempt.from);
-        let is_familiar = familiar.is_some_and(|key| self.familiar.contains_key(&key));
-        let account = attempt.account_key().filter(|_| !is_familiar);
-        [account, attempt.address_key()].into_iter().flatten().collect()
+        let name = attempt.account.clone();
+        let is_familiar = name.is_some_and(|it| self.familiar.contains_key(&(it, attempt.from)));
+        let account = attempt.account_key();
+        let keys = match attempt.from {
+            Some(_) => [account.filter(|_| !is_familiar), attempt.address_key()],
+            // Whoever guesses comes from where the owner came from: nothing but
+            // the account's counter bounds the guesses.
+            None => [account, Some(Key::Crowd).filter(|_| attempt.is_password && !is_familiar)],
+        };
+        keys.into_iter().flatten().collect()
     }
 
     fn counters(&self, key: &Key) -> &Cache<Key, Failures> {
         match key {
             Key::Account(_) => &self.accounts,
-            Key::Address(_) | Key::Secrets(_) => &self.addresses,
+            Key::Address(_) | Key::Secrets(_) | Key::Crowd => &self.addresses,
         }
     }
 
@@ -166,13 +181,12 @@ impl Throttle {
         }
     }
 
-    /// It was right: the account's failures are forgotten, the address's are not.
+    /// It was right: who comes from there waits no more for what others try. The
+    /// failures stay: otherwise a job that signs in each minute would give fresh
+    /// tries to whoever guesses from many addresses.
     pub(super) fn succeeded(&self, attempt: &Attempt) {
-        if let Some(key) = attempt.account_key() {
-            self.accounts.invalidate(&key);
-        }
-        if let Some(key) = attempt.account.clone().zip(attempt.from) {
-            self.familiar.insert(key, ());
+        if let Some(name) = attempt.account.clone() {
+            self.familiar.insert((name, attempt.from), ());
         }
     }
 }
@@ -252,12 +266,30 @@ mod tests {
     }
 
     #[test]
-    fn a_success_clears_the_account_and_not_the_address() {
+    fn a_success_gives_fresh_tries_to_nobody() {
+        let (throttle, clock) = throttle();
+        let job = from("ann", "198.51.100.1");
+        for number in 0..10 {
+            throttle.failed(&from("ann", &format!("192.0.2.{number}")));
+            clock.advance(Duration::from_secs(60));
+            throttle.succeeded(&job);
+        }
+        throttle.failed(&from("ann", "192.0.2.10"));
+        assert_eq!(throttle.wait(&from("ann", "192.0.2.11")), Some(60));
+        assert_eq!(throttle.wait(&job), None, "it was here before");
+        // Where no address tells people apart as well.
+        let owner = Attempt::password("bob", None);
+        (0..50).for_each(|_| throttle.failed(&owner));
+        throttle.succeeded(&owner);
+        assert_eq!(throttle.wait(&owner), Some(60));
+    }
+
+    #[test]
+    fn a_success_forgives_an_address_nothing() {
         let (throttle, _) = throttle();
         let ann = from("ann", "192.0.2.1");
         (0..5).for_each(|_| throttle.failed(&ann));
-        throttle.succeeded(&from("ann", "198.51.100.1"));
-        assert_eq!(throttle.wait(&from("ann", "198.51.100.2")), None);
+        throttle.succeeded(&ann);
         assert_eq!(throttle.wait(&from("bob", "192.0.2.1")), Some(1));
     }
 
@@ -279,6 +311,28 @@ mod tests {
         (0..50).for_each(|_| throttle.failed(&from("ann", "192.0.2.1")));
         assert_eq!(throttle.wait(&from("ann", "203.0.113.1")), Some(60));
         assert_eq!(throttle.wait(&home), None);
+    }
+
+    #[test]
+    fn where_no_address_tells_people_apart_nobody_waits_for_the_names_that_others_try() {
+        let (throttle, _) = throttle();
+        for number in 0..200 {
+            throttle.failed(&Attempt::password(&format!("user{number}"), None));
+            throttle.failed(&Attempt::secret(None));
+        }
+        assert_eq!(throttle.wait(&Attempt::password("ann", None)), None);
+        assert_eq!(throttle.wait(&Attempt::secret(None)), None);
+    }
+
+    #[test]
+    fn guesses_at_one_account_are_bounded_where_no_address_tells_people_apart() {
+        let (throttle, _) = throttle();
+        let ann = Attempt::password("ann", None);
+        // She was here before, and so is whoever guesses.
+        throttle.succeeded(&ann);
+        (0..50).for_each(|_| throttle.failed(&ann));
+        assert_eq!(throttle.wait(&ann), Some(60));
+        assert_eq!(throttle.wait(&Attempt::password("bob", None)), None);
     }
 
     #[test]

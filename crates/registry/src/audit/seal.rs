@@ -25,7 +25,10 @@ pub async fn seal_once(store: &dyn AuditStore, limit: usize) -> Result<usize, St
     Ok(count)
 }
 
-fn seals_of(mut before: Option<AuditSeal>, lines: &[AuditRecord]) -> Vec<(i64, AuditSeal)> {
+pub(super) fn seals_of(
+    mut before: Option<AuditSeal>,
+    lines: &[AuditRecord],
+) -> Vec<(i64, AuditSeal)> {
     let mut seals = Vec::with_capacity(lines.len());
     for line in lines {
         let seal = next_seal(before.as_ref(), line);
@@ -44,19 +47,41 @@ pub struct AuditRetention {
     pub lines: Option<u64>,
 }
 
+/// What one step took away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// So many lines.
+    pub lines: usize,
+    /// So many of them were not copied to where the operator wants them as well.
+    pub uncopied: usize,
+}
+
+/// Lines that were not copied yet stay until the log is so many times as long
+/// as it may be: a copy that fails for ever must not fill the store.
+const UNCOPIED: u64 = 2;
+
 /// Removes up to `limit` lines that are older or more than they may be; how
-/// many. Only sealed lines go, and the last seal stays.
+/// many. Only sealed lines go, and the last seal stays. With `copied`, the last
+/// line that was copied elsewhere, those after it stay as well until the log is
+/// twice as long as it may be.
 pub async fn prune_once(
     store: &dyn AuditStore,
     retention: AuditRetention,
+    copied: Option<i64>,
     now: Timestamp,
     limit: usize,
-) -> Result<usize, StoreError> {
+) -> Result<Pruned, StoreError> {
     let before = retention.age.map(|age| now.before(age));
     if before.is_none() && retention.lines.is_none() {
-        return Ok(0);
+        return Ok(Pruned::default());
     }
-    store.prune_audit(before, retention.lines, limit).await
+    let lines = store.prune_audit(before, retention.lines, copied, limit).await?;
+    let Some(most) = retention.lines.filter(|_| copied.is_some() && lines < limit) else {
+        return Ok(Pruned { lines, uncopied: 0 });
+    };
+    let most = most.saturating_mul(UNCOPIED);
+    let uncopied = store.prune_audit(None, Some(most), None, limit - lines).await?;
+    Ok(Pruned { lines: lines + uncopied, uncopied })
 }
 
 /// Where a chain is broken.
@@ -71,6 +96,14 @@ pub enum BrokenChain {
         found: u64,
         /// The sequence before it.
         before: u64,
+    },
+    /// This line has the place of another one.
+    #[error("line {id}: sequence {found} is there a second time")]
+    Twice {
+        /// The number of the line.
+        id: i64,
+        /// Its sequence.
+        found: u64,
     },
     /// This line, or the one before it, is not what was sealed.
     #[error("line {id}: it was changed after it was sealed, or the line before it was")]

@@ -49,7 +49,7 @@ impl Registry {
     }
 
     /// Up to `limit` repositories with a manifest that sort after `after` and that the caller may
-    /// read.
+    /// read. For none of them nothing is looked up, not even whether there are any.
     pub async fn catalog(
         &self,
         granted: &GrantedCatalog,
@@ -58,10 +58,15 @@ impl Registry {
     ) -> Result<Catalogue, Error> {
         let limit = limit.min(PAGE);
         let mut repositories = Vec::new();
+        if limit == 0 {
+            return Ok(Catalogue { repositories, more: false });
+        }
+        // One page is enough for those who may read everything. After that it is of no
+        // matter how few were asked for: who may read little is read past at once.
+        let mut size = limit.saturating_add(1);
         loop {
-            let page = Page { after, limit: limit.saturating_add(1) };
-            let read = self.content.repositories(page).await?;
-            let is_last = read.len() <= limit;
+            let read = self.content.repositories(Page { after, limit: size }).await?;
+            let is_last = read.len() < size;
             after = read.last().map(|name| name.as_str().to_owned());
             repositories.extend(read.into_iter().filter(|name| granted.shows(name)));
             // What the caller may not read is passed over here and not told as the place to go on
@@ -71,6 +76,9 @@ impl Registry {
                 repositories.truncate(limit);
                 return Ok(Catalogue { repositories, more });
             }
+            size = PAGE;
+            // A store may answer without ever waiting.
+            tokio::task::yield_now().await;
         }
     }
 }

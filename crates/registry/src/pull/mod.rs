@@ -15,4 +15,4 @@ pub(crate) use counter::Pulls;
 pub use list::{Catalogue, TagList};
 pub use manifest::PulledManifest;
 pub use referrers::Referrers;
-pub(crate) use stale::Stale;
+pub(crate) use stale::{Stale, is_away};

@@ -52,6 +52,8 @@ impl Registry {
             if !full {
                 return Ok(list);
             }
+            // A store may answer without ever waiting.
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -199,7 +199,7 @@ impl Stale {
 
 /// Whether the store could not say anything, rather than that something is
 /// wrong with what it holds.
-fn is_away(error: &StoreError) -> bool {
+pub(crate) fn is_away(error: &StoreError) -> bool {
     match error {
         StoreError::Busy(_) | StoreError::Failed(_) => true,
         StoreError::Full(_) | StoreError::Damaged(_) => false,

@@ -22,6 +22,11 @@ impl Registry {
         let caller = Arc::new(granted.caller().clone());
         let access = access.clone();
         let readable = move |name: &RepositoryName| access.may_pull(&caller, name);
+        // Decided before anything is looked up: how long that takes would tell
+        // whether the repository has the blob.
+        if from.as_ref().is_some_and(|from| !readable(from)) {
+            return Ok(false);
+        }
         let command = MountBlob {
             repository: granted.repository().clone(),
             digest,

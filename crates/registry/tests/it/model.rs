@@ -232,7 +232,7 @@ impl Model {
             !repository.manifests.is_empty() && after.is_none_or(|after| name.as_str() > after)
         });
         let mut names: Vec<RepositoryName> = shown.map(|(name, _)| name.clone()).collect();
-        let more = names.len() > limit;
+        let more = limit > 0 && names.len() > limit;
         names.truncate(limit);
         Answer::Catalog(names, more)
     }

@@ -271,6 +271,8 @@ mod tests {
         r#"{"command":"export"}"#,
         r#"{"command":"audit","filter":{"actor":"user:ann","action":"login","target":"a","outcome":"ok","since":"2026-01-01T00:00:00Z","until":"2026-01-02T00:00:00Z","above":5,"limit":10}}"#,
         r#"{"command":"audit"}"#,
+        r#"{"command":"audit-verify"}"#,
+        r#"{"command":"audit-verify","from":{"above":7,"seen":9,"sequence":5,"hash":"00ff"}}"#,
     ];
 
     #[test]

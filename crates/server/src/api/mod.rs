@@ -22,7 +22,7 @@ use crate::ops::Trace;
 
 pub(crate) use convert::BASE;
 pub use convert::{ApiRequest, api_request};
-pub use outcome::{ApiRefusal, api_answer};
+pub use outcome::{ApiRefusal, api_answer, api_export};
 pub use setup::setup_request;
 pub(crate) use setup::{PATH as SETUP, post as setup};
 
@@ -39,6 +39,7 @@ pub(crate) struct ApiCall<'r> {
     pub parts: &'r http::request::Parts,
     /// The path below [`BASE`].
     pub path: &'r str,
+    pub presented: &'r Presented<'r>,
     pub caller: &'r Caller,
     pub trace: Trace<'r>,
 }
@@ -84,13 +85,19 @@ fn challenged(text: &str) -> Failure {
         .with(CACHE_CONTROL, "no-store")
 }
 
+/// The caller, if they signed in.
+fn known(caller: Caller) -> Result<Caller, Failure> {
+    match caller.is_anonymous() {
+        true => Err(challenged("sign in with a password or a personal token")),
+        false => Ok(caller),
+    }
+}
+
 /// Does what the request says. Which paths there are is told to those who
 /// signed in.
 pub(crate) async fn answer(call: ApiCall<'_>, body: &mut RequestBody) -> Result<Answer, Failure> {
-    let ApiCall { berth, parts, path, caller, trace } = call;
-    if caller.is_anonymous() {
-        return Err(challenged("sign in with a password or a personal token"));
-    }
+    let ApiCall { berth, parts, path, presented, caller, trace } = call;
+    known(caller.clone())?;
     let methods = table::methods(path);
     if methods.is_empty() {
         let text = "there is nothing at this path";
@@ -103,15 +110,24 @@ pub(crate) async fn answer(call: ApiCall<'_>, body: &mut RequestBody) -> Result<
         return Err(Failure::method(&methods, false));
     }
     refuse_other_sites(&parts.headers)?;
+    let has_body = !body.is_none();
     let command = read(parts, path, body).await?;
+    // While the body came, much may have been taken away.
+    let caller = match has_body {
+        true => known(authenticate(berth, presented).await.map_err(refused_login)?)?,
+        false => caller.clone(),
+    };
     let actor = Actor::Caller {
-        caller: caller.clone(),
+        caller,
         address: trace.address.map(str::to_owned),
         request: Some(trace.request.to_owned()),
     };
+    if !parts.method.is_safe() {
+        berth.accounts.reach_store().await?;
+    }
     let answer = berth.accounts.execute(&actor, command).await.map_err(outcome::failure)?;
     let status = outcome::status(&answer);
-    Ok(Answer::status(status).json(&answer).set(CACHE_CONTROL, NO_STORE))
+    Ok(Answer::status(status).json(&outcome::body(&answer)).set(CACHE_CONTROL, NO_STORE))
 }
 
 /// Nothing here may be kept by anybody on the way.

@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 use http::header::RETRY_AFTER;
-use registry::accounts::{Answer, CommandError};
+use registry::accounts::{AccessFile, Answer, CommandError};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -38,6 +39,35 @@ const MAX_MESSAGE: usize = 500;
 /// # Errors
 /// What the server, or whoever answered in its place, said instead.
 pub fn api_answer(status: u16, body: &[u8]) -> Result<Answer, ApiRefusal> {
+    read(status, body)
+}
+
+/// The same for [`Command::Export`](registry::accounts::Command::Export), whose
+/// answer is the file alone: it can be sent back as it is.
+///
+/// # Errors
+/// As [`api_answer`].
+pub fn api_export(status: u16, body: &[u8]) -> Result<Answer, ApiRefusal> {
+    read(status, body).map(|file| Answer::Exported { file })
+}
+
+/// What a server sends for an answer.
+pub(super) fn body(answer: &Answer) -> Answered<'_> {
+    match answer {
+        Answer::Exported { file } => Answered::File(file),
+        other => Answered::Said(other),
+    }
+}
+
+/// An answer, or the file that was asked for.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+pub(super) enum Answered<'a> {
+    File(&'a AccessFile),
+    Said(&'a Answer),
+}
+
+fn read<T: DeserializeOwned>(status: u16, body: &[u8]) -> Result<T, ApiRefusal> {
     let other = |message: &str| ApiRefusal::Other { status, message: message.to_owned() };
     if (200..300).contains(&status) {
         return serde_json::from_slice(body)

@@ -12,6 +12,7 @@ use crate::answer::Answer;
 use crate::auth::Berth;
 use crate::failure::Failure;
 use crate::http::request_body::RequestBody;
+use crate::ops::Trace;
 
 /// Below [`BASE`].
 pub(crate) const PATH: &str = "/setup";
@@ -39,13 +40,14 @@ pub(crate) async fn post(
     berth: &Berth,
     parts: &http::request::Parts,
     body: &mut RequestBody,
+    trace: Trace<'_>,
 ) -> Result<Answer, Failure> {
     refuse_other_sites(&parts.headers)?;
     let body = json_body(parts, body).await?;
     let setup: Setup =
         serde_json::from_slice(&body).map_err(|error| unfitting(None, &error.to_string()))?;
     let (secret, password) = (Secret::new(setup.secret), Secret::new(setup.password));
-    let made = berth.accounts.setup(&secret, &setup.name, &password).await;
+    let made = berth.accounts.setup(&secret, &setup.name, &password, trace.origin()).await;
     made.map_err(outcome::failure)?;
     let answer = Answer::status(StatusCode::CREATED).json(&Outcome::Done);
     Ok(answer.set(http::header::CACHE_CONTROL, NO_STORE))

@@ -87,6 +87,13 @@ const AUDIT: &[Parameter] = &[
     within("filter", "limit", Kind::Number),
 ];
 
+const CHECK: &[Parameter] = &[
+    within("from", "above", Kind::Number),
+    within("from", "seen", Kind::Number),
+    within("from", "sequence", Kind::Number),
+    within("from", "hash", Kind::Text),
+];
+
 /// Where two rows could take a path, the first one does.
 pub(crate) const ROWS: &[Row] = &[
     asks("/whoami", "whoami", &[]),
@@ -138,6 +145,7 @@ pub(crate) const ROWS: &[Row] = &[
         body: Body::Field("file"),
     },
     asks("/audit", "audit", AUDIT),
+    asks("/audit/verify", "audit-verify", CHECK),
 ];
 
 /// A field of a path.

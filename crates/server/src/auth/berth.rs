@@ -168,17 +168,19 @@ pub fn missing_realm(options: &BerthOptions, tls: Option<&TlsSource>) -> Option<
 #[async_trait]
 impl Authenticator for Berth {
     async fn authenticate(&self, presented: &Presented<'_>) -> Result<Caller, AuthenticationError> {
-        match presented.credentials {
+        let caller = match presented.credentials {
             Credentials::Basic { user, password } => {
-                self.signed_in(user, password, presented.address).await
+                self.signed_in(user, password, presented.address).await?
             }
-            Credentials::Bearer(token) => self.accounts.bearer(token).await,
-            Credentials::Unusable => Err(AuthenticationError::Invalid),
+            Credentials::Bearer(token) => self.accounts.bearer(token).await?,
+            Credentials::Unusable => return Err(AuthenticationError::Invalid),
             Credentials::None => {
                 let certified = self.certified(presented.certificate).await?;
-                Ok(certified.unwrap_or_else(Caller::anonymous))
+                certified.unwrap_or_else(Caller::anonymous)
             }
-        }
+        };
+        self.accounts.check_current(&caller)?;
+        Ok(caller)
     }
 
     fn challenge(&self, challenge: &Challenge<'_>) -> Option<String> {

@@ -9,6 +9,13 @@ pub(crate) enum TriedLogin<'a> {
     Password(&'a str),
     /// With a token of some kind.
     Token,
+    /// At this provider, with a browser.
+    Browser {
+        /// What the configuration calls it.
+        provider: &'a str,
+        /// The name that it told, if it came to that.
+        name: Option<&'a str>,
+    },
 }
 
 impl<'a> TriedLogin<'a> {
@@ -24,8 +31,18 @@ impl<'a> TriedLogin<'a> {
     /// The name that was claimed, quoted: nobody vouches for it.
     pub(crate) fn actor(&self) -> String {
         match self {
-            Self::Password(user) => format!("claimed:{}", oci::quoted(user)),
-            Self::Token => "anonymous".to_owned(),
+            Self::Password(user) | Self::Browser { name: Some(user), .. } => {
+                format!("claimed:{}", oci::quoted(user))
+            }
+            Self::Token | Self::Browser { name: None, .. } => "anonymous".to_owned(),
+        }
+    }
+
+    /// On what, where it is known.
+    pub(crate) fn target(&self) -> String {
+        match self {
+            Self::Browser { provider, .. } => format!("source:{provider}"),
+            Self::Password(_) | Self::Token => String::new(),
         }
     }
 
@@ -34,6 +51,7 @@ impl<'a> TriedLogin<'a> {
         match self {
             Self::Password(_) => "password",
             Self::Token => "token",
+            Self::Browser { .. } => "browser",
         }
     }
 }

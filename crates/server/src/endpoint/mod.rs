@@ -14,6 +14,7 @@ use crate::answer::Answer;
 use crate::api::NO_STORE;
 use crate::auth::{Berth, TriedLogin};
 use crate::failure::Failure;
+use crate::guard::Guard;
 use crate::http::request_body::RequestBody;
 use crate::ops::{Auditor, Trace};
 
@@ -25,6 +26,7 @@ pub(crate) struct EndpointCall<'r> {
     /// The host and port that was asked, for scopes that repeat it.
     pub own_host: Option<String>,
     pub auditor: &'r Auditor,
+    pub guard: &'r Guard,
     pub trace: Trace<'r>,
 }
 

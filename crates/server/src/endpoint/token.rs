@@ -93,12 +93,15 @@ pub(super) async fn issue(
     form: &Form<'_>,
     offline: bool,
 ) -> Result<registry::accounts::IssuedToken, Failure> {
+    let counted = call.guard.request_of(proven);
+    counted.map_err(|failure| failure.oauth("temporarily_unavailable"))?;
     let request = TokenRequest {
         service: form.one("service").map(str::to_owned),
         scopes: form.scopes(),
         own_host: call.own_host.clone(),
         offline: offline && !proven.is_anonymous(),
         client_id: form.one("client_id").map(str::to_owned),
+        origin: call.trace.origin(),
     };
     let token = call.berth.accounts.issue(proven, request).await.map_err(wrong)?;
     call.auditor.login(proven, call.trace);

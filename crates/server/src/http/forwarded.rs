@@ -1,7 +1,7 @@
 //! What proxies say about the client, believed only from trusted proxies.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use http::header::{FORWARDED, HOST};
@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName};
 use serde::{Serialize, Serializer};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// Stands for a line that is no text; no address, so nothing before it counts.
 const UNREADABLE: &str = "?";
 
@@ -137,12 +138,32 @@ pub(crate) fn origin(
     if let Some(host) = host.filter(|host| is_host(host)) {
         origin.authority = Some(host);
     }
-    // As the original: what is no address is as good as not said.
-    let told = farthest(entries(headers, &X_FORWARDED_FOR), trusted, |entry| entry.parse().ok())
-        .or_else(|| first(text("x-real-ip"))?.parse().ok())
-        .or_else(|| farthest(entries(headers, &FORWARDED), trusted, sender));
-    origin.client = told.map(ClientAddress::Told).or(origin.client);
+    origin.client = told(headers, trusted).map(ClientAddress::Told).or(origin.client);
     origin
+}
+
+/// The client's address by the first header that is there. The proxy wrote that one,
+/// and the others may be anybody's: where it holds no address there is none.
+fn told(headers: &HeaderMap, trusted: &[Network]) -> Option<IpAddr> {
+    if headers.contains_key(X_FORWARDED_FOR) {
+        return farthest(entries(headers, &X_FORWARDED_FOR), trusted, address);
+    }
+    if headers.contains_key(X_REAL_IP) {
+        return entries(headers, &X_REAL_IP).next().and_then(address);
+    }
+    farthest(entries(headers, &FORWARDED), trusted, sender)
+}
+
+/// An address as proxies write it, some with the port: `192.0.2.1`, `192.0.2.1:4711`,
+/// `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:4711`.
+fn address(text: &str) -> Option<IpAddr> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some(address.ip());
+    }
+    match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        Some(inner) => inner.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => text.parse().ok(),
+    }
 }
 
 /// A host, perhaps with a port: what goes into URLs must not end their authority.
@@ -195,9 +216,7 @@ fn element<'h>(headers: &'h HeaderMap, trusted: &[Network]) -> Option<&'h str> {
 
 /// Whom an element came from: `for=192.0.2.1`, `for="[2001:db8::1]:4711"`.
 fn sender(element: &str) -> Option<IpAddr> {
-    let text = pair(element, "for")?;
-    let address = text.parse::<SocketAddr>().map(|address| address.ip());
-    address.or_else(|_| text.trim_matches(['[', ']']).parse()).ok()
+    address(pair(element, "for")?)
 }
 
 fn pair<'e>(element: &'e str, key: &str) -> Option<&'e str> {
@@ -279,16 +298,35 @@ mod tests {
             ("x-forwarded-for", "9.9.9.9", "9.9.9.9"),
             ("x-forwarded-for", "2001:db8::1", "2001:db8::1"),
             ("x-real-ip", "8.8.8.8", "8.8.8.8"),
+            ("x-forwarded-for", "9.9.9.9:77", "9.9.9.9"),
+            ("x-forwarded-for", "[2001:db8::1]", "2001:db8::1"),
+            ("x-forwarded-for", "[2001:db8::1]:77", "2001:db8::1"),
+            ("x-real-ip", "8.8.8.8:77", "8.8.8.8"),
             ("x-forwarded-for", "junk", "[2001:db8::7]:40000"),
-            ("x-forwarded-for", "9.9.9.9:77", "[2001:db8::7]:40000"),
+            ("x-forwarded-for", "[9.9.9.9]", "[2001:db8::7]:40000"),
+            ("x-forwarded-for", "9.9.9.9:port", "[2001:db8::7]:40000"),
+            ("x-real-ip", "junk", "[2001:db8::7]:40000"),
         ] {
             let sent = headers(&[(name, value)]);
             let seen = origin(&sent, Some(peer), false, &["::/0".parse().unwrap()]);
             assert_eq!(seen.client.unwrap().to_string(), written, "{name}: {value}");
         }
-        let both = headers(&[("x-forwarded-for", "junk"), ("x-real-ip", "8.8.8.8")]);
-        let seen = origin(&both, Some(peer), false, &["::/0".parse().unwrap()]);
-        assert_eq!(seen.client.unwrap().to_string(), "8.8.8.8");
+    }
+
+    #[test]
+    fn c25_a_header_that_cannot_be_read_is_not_made_up_for_by_another() {
+        let peer: SocketAddr = "10.0.0.1:40000".parse().unwrap();
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        for (first, second) in [
+            (("x-forwarded-for", "junk"), ("x-real-ip", "8.8.8.8")),
+            (("x-forwarded-for", "6.6.6.6, unknown"), ("x-real-ip", "8.8.8.8")),
+            (("x-forwarded-for", ""), ("x-real-ip", "8.8.8.8")),
+            (("x-forwarded-for", "junk"), ("forwarded", "for=8.8.8.8")),
+            (("x-real-ip", "junk"), ("forwarded", "for=8.8.8.8")),
+        ] {
+            let seen = origin(&headers(&[first, second]), Some(peer), false, &trusted);
+            assert_eq!(seen.client, Some(ClientAddress::Connected(peer)), "{first:?} {second:?}");
+        }
     }
 
     #[test]
@@ -307,7 +345,9 @@ mod tests {
             ("10.0.0.3, 10.0.0.2", "10.0.0.3"),
             ("6.6.6.6, junk, 10.0.0.2", "10.0.0.2"),
             ("6.6.6.6, junk", "10.0.0.1:40000"),
-            ("6.6.6.6, 9.9.9.9:77", "10.0.0.1:40000"),
+            ("6.6.6.6, 9.9.9.9:77", "9.9.9.9"),
+            ("6.6.6.6, 9.9.9.9:77, 10.0.0.2:78", "9.9.9.9"),
+            ("6.6.6.6, 9.9.9.9:port", "10.0.0.1:40000"),
             ("6.6.6.6,, 9.9.9.9,", "9.9.9.9"),
         ] {
             assert_eq!(client(&[("x-forwarded-for", list)]), written, "{list}");

@@ -1,4 +1,5 @@
-//! The body of a request: read with a stall limit, drained when it is not wanted.
+//! The body of a request: read with a stall limit, as a whole with a limit on all of
+//! it, drained when it is not wanted.
 
 use std::time::Duration;
 
@@ -14,6 +15,10 @@ use registry::{Source, SourceError};
 const DRAIN_FOR: Duration = Duration::from_secs(5);
 /// How many bytes of an unwanted body are read on.
 const DRAIN_BYTES: u64 = 64 << 20;
+
+/// The slowest line on which a body that is read as a whole arrives in time, in bytes
+/// a second.
+const SLOWEST: u64 = 64 << 10;
 
 /// A request body that may not fall silent.
 pub(crate) struct RequestBody {
@@ -42,11 +47,27 @@ impl RequestBody {
         self.received
     }
 
-    /// The whole body, if it is no longer than `limit` bytes; `None` if it is.
+    /// Whether the request came without a body, so that nothing has to be waited for.
+    pub(crate) fn is_none(&self) -> bool {
+        self.ended && self.received == 0
+    }
+
+    /// The whole body, if it is no longer than `limit` bytes; `None` if it is. Takes no
+    /// longer than one silence may be, and what a slow line needs for the bytes.
     pub(crate) async fn collect(&mut self, limit: u64) -> Result<Option<Bytes>, SourceError> {
-        if self.declared_length().is_some_and(|length| length > limit) {
+        let length = self.declared_length().unwrap_or(limit);
+        if length > limit {
             return Ok(None);
         }
+        let longest = self.stall.saturating_add(Duration::from_secs(length.div_ceil(SLOWEST)));
+        let all = tokio::time::timeout(longest, self.collect_slowly(limit)).await;
+        all.unwrap_or_else(|_| {
+            let seconds = longest.as_secs();
+            Err(SourceError::Stalled(format!("the body took longer than {seconds} s")))
+        })
+    }
+
+    async fn collect_slowly(&mut self, limit: u64) -> Result<Option<Bytes>, SourceError> {
         let mut first = Bytes::new();
         let mut all = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use parking_lot::Mutex;
 use registry::access::Caller;
-use registry::audit::AuditLog;
+use registry::audit::{AuditLog, Origin};
 use store::{AuditNote, Clock};
 
 use crate::auth::TriedLogin;
@@ -32,8 +32,8 @@ pub struct Auditor(Option<Inner>);
 struct Inner {
     log: Arc<AuditLog>,
     clock: Arc<dyn Clock>,
-    /// One pull in so many is noted; 0: none.
-    pulls_one_in: u64,
+    /// So many of 100 pulls are noted.
+    percent_of_pulls: u8,
     pulls: AtomicU64,
     hasher: RandomState,
     logins: Mutex<HashMap<u64, Duration>>,
@@ -48,11 +48,19 @@ pub(crate) struct Trace<'r> {
     pub request: &'r str,
 }
 
+impl Trace<'_> {
+    /// The same for those who write lines of their own.
+    pub(crate) fn origin(&self) -> Origin {
+        let address = self.address.filter(|address| !address.is_empty());
+        Origin { address: address.map(str::to_owned), request: Some(self.request.to_owned()) }
+    }
+}
+
 impl Auditor {
-    /// Writes to `log`; of pulls one in `pulls_one_in`, or none of them if that is 0.
-    pub fn new(log: Arc<AuditLog>, clock: Arc<dyn Clock>, pulls_one_in: u64) -> Self {
+    /// Writes to `log`; of 100 pulls `percent_of_pulls`, from 0 to 100.
+    pub fn new(log: Arc<AuditLog>, clock: Arc<dyn Clock>, percent_of_pulls: u8) -> Self {
         let (pulls, hasher, logins) = Default::default();
-        Self(Some(Inner { log, clock, pulls_one_in, pulls, hasher, logins }))
+        Self(Some(Inner { log, clock, percent_of_pulls, pulls, hasher, logins }))
     }
 
     /// Whether there is a log.
@@ -63,7 +71,7 @@ impl Auditor {
     /// Somebody signed in at an endpoint that is for nothing else.
     pub(crate) fn login(&self, caller: &Caller, trace: Trace<'_>) {
         if let Some(inner) = self.0.as_ref().filter(|_| !caller.is_anonymous()) {
-            inner.write(caller, "login", String::new(), None, trace);
+            inner.signed_in(caller, trace);
         }
     }
 
@@ -75,21 +83,22 @@ impl Auditor {
             return;
         }
         let trace = Trace { address: Some(&address), request: &request };
-        inner.write(caller, "login", String::new(), None, trace);
+        inner.signed_in(caller, trace);
     }
 
     /// Somebody could not sign in.
     pub(crate) fn failed_login(&self, tried: &TriedLogin<'_>, trace: Trace<'_>) {
         let Some(inner) = &self.0 else { return };
+        let Origin { address, request } = trace.origin();
         inner.log.failed_login(AuditNote {
             at: inner.clock.now(),
             actor: tried.actor(),
             via: tried.via().to_owned(),
-            address: trace.address.filter(|address| !address.is_empty()).map(str::to_owned),
+            address,
             action: "login".to_owned(),
-            target: String::new(),
+            target: tried.target(),
             outcome: "refused".to_owned(),
-            request: Some(trace.request.to_owned()),
+            request,
             detail: None,
             count: 1,
         });
@@ -144,15 +153,9 @@ impl Auditor {
 }
 
 impl Inner {
-    fn write(
-        &self,
-        caller: &Caller,
-        action: &str,
-        target: String,
-        detail: Option<String>,
-        trace: Trace<'_>,
-    ) {
-        self.log.note(self.about(caller, action, target, "ok", detail, trace));
+    /// One line a minute however often: who is let in can go on for ever.
+    fn signed_in(&self, caller: &Caller, trace: Trace<'_>) {
+        self.log.signed_in(self.about(caller, "login", String::new(), "ok", None, trace));
     }
 
     fn about(
@@ -165,15 +168,16 @@ impl Inner {
         trace: Trace<'_>,
     ) -> AuditNote {
         let who = caller.identity();
+        let Origin { address, request } = trace.origin();
         AuditNote {
             at: self.clock.now(),
             actor: who.subject.to_string(),
             via: who.via.as_str().to_owned(),
-            address: trace.address.filter(|address| !address.is_empty()).map(str::to_owned),
+            address,
             action: action.to_owned(),
             target,
             outcome: outcome.to_owned(),
-            request: Some(trace.request.to_owned()),
+            request,
             detail,
             count: 1,
         }
@@ -195,9 +199,16 @@ impl Inner {
     }
 
     fn samples_pull(&self) -> bool {
-        self.pulls_one_in > 0
-            && self.pulls.fetch_add(1, Ordering::Relaxed).is_multiple_of(self.pulls_one_in)
+        self.percent_of_pulls > 0
+            && is_in_sample(self.pulls.fetch_add(1, Ordering::Relaxed), self.percent_of_pulls)
     }
+}
+
+/// Whether the pull of that number is one of `percent` in 100, spread evenly: each
+/// adds `percent`, and whichever fills another 100 is.
+fn is_in_sample(number: u64, percent: u8) -> bool {
+    let percent = u64::from(percent);
+    (number % 100) * percent % 100 < percent
 }
 
 /// What a request does, as the log names it.
@@ -235,6 +246,18 @@ impl std::fmt::Debug for Auditor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_any_hundred_pulls_exactly_so_many_percent_are_noted() {
+        for percent in 0..=100 {
+            for first in [0, 1, 37, 1_000_000_007] {
+                let noted = (first..first + 100).filter(|it| is_in_sample(*it, percent)).count();
+                assert_eq!(noted, usize::from(percent), "{percent}% from {first}");
+            }
+        }
+        let few: Vec<_> = (0..100).filter(|number| is_in_sample(*number, 4)).collect();
+        assert_eq!(few, [0, 25, 50, 75], "not all at once");
+    }
 
     #[test]
     fn targets_are_written_so_that_a_filter_finds_what_is_below() {

@@ -1,5 +1,6 @@
-//! The debug listener: `/debug/health`, `/debug/vars` and metrics. Off unless
-//! configured; it has no authentication and shows no secret.
+//! The debug listener: probes, `/debug/health`, `/debug/vars` and metrics. Off unless
+//! configured; it has no authentication and shows no secret. It is the one listener
+//! of a process that does duties in the background alone.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use serde_json::json;
 use crate::answer::Answer;
 use crate::http::body::Body;
 use crate::ops::{Health, Metrics};
+use crate::route::Route;
 
 /// `http.debug` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,8 @@ impl Debug {
             Answer::ok().json(&json!({ "version": env!("CARGO_PKG_VERSION") }))
         } else if Some(path) == self.settings.metrics_path.as_deref() {
             Answer::ok().set(CONTENT_TYPE, OPEN_METRICS).full(self.metrics.render())
+        } else if let Route::Probe(probe) = Route::parse(path, "") {
+            self.health.probe(probe)
         } else {
             Answer::status(StatusCode::NOT_FOUND)
         };

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use http::StatusCode;
 use parking_lot::RwLock;
+use serde_json::json;
+
+use crate::answer::Answer;
+use crate::route::Probe;
 
 /// Whether requests should come here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,5 +82,18 @@ impl Health {
     /// Whether any check fails.
     pub fn is_failing(&self) -> bool {
         !self.failing.read().is_empty()
+    }
+    /// What a probe is told, the same on every listener.
+    pub(crate) fn probe(&self, probe: Probe) -> Answer {
+        let (ok, text) = match (probe, self.readiness()) {
+            (Probe::Live, _) => (true, "ok".to_owned()),
+            (_, Readiness::Starting(text)) => (false, text),
+            (Probe::Started, _) => (true, "ok".to_owned()),
+            (Probe::Ready, Readiness::Stopping) => (false, "stopping".to_owned()),
+            (Probe::Ready, Readiness::Ready) => (!self.is_failing(), "ok".to_owned()),
+        };
+        let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let (failing, notes) = (self.failing(), self.notes());
+        Answer::status(status).json(&json!({ "status": text, "failing": failing, "notes": notes }))
     }
 }

@@ -12,8 +12,8 @@ use crate::answer::{Answer, EntityTag, OCI_SUBJECT, OCI_TAG};
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::http::condition::{Condition, weigh};
-use crate::http::request_body::RequestBody;
 use crate::route::reference_code;
+use crate::under_way::Coming;
 
 /// Says that the metadata is out of reach, and that this is what it said lately.
 pub(crate) const STALE: HeaderValue = HeaderValue::from_static("110 berth \"Response is Stale\"");
@@ -69,15 +69,16 @@ pub(crate) async fn put(
     granted: &Granted<Push>,
     call: &Call<'_>,
     reference: &Result<Reference, ReferenceError>,
-    body: &mut RequestBody,
+    coming: Coming<'_>,
 ) -> Result<Answer, Failure> {
     let reference =
         reference.as_ref().map_err(|e| Failure::bad_request(reference_code(e), e.to_string()))?;
     let tags = tag_parameters(call, reference)?;
     let media_type = declared_type(call)?;
     let limit = registry.settings().manifest_max_bytes;
-    let bytes = body.collect(limit).await.map_err(Error::from)?;
+    let bytes = coming.body.collect(limit).await.map_err(Error::from)?;
     let bytes = bytes.ok_or(Error::ManifestTooLarge { limit })?;
+    let granted = &coming.under_way.push(granted).await?;
     let pushed =
         registry.push_manifest(granted, reference, tags.clone(), media_type, bytes).await?;
     let location = call.url(&format!("/v2/{}/manifests/{}", granted.repository(), pushed.digest));

@@ -11,6 +11,7 @@ use crate::answer::{Answer, DOCKER_UPLOAD_UUID};
 use crate::call::Call;
 use crate::failure::{Failure, upload_range};
 use crate::http::request_body::RequestBody;
+use crate::under_way::Coming;
 
 /// Opens an upload, mounts a blob, or takes a whole one.
 pub(crate) async fn post(
@@ -18,7 +19,7 @@ pub(crate) async fn post(
     access: &Access,
     granted: &Granted<Push>,
     call: &Call<'_>,
-    body: &mut RequestBody,
+    coming: Coming<'_>,
 ) -> Result<Answer, Failure> {
     if let Some(digest) = call.query.first("mount") {
         if let Some(answer) = mount(registry, access, granted, call, digest).await? {
@@ -27,8 +28,10 @@ pub(crate) async fn post(
     } else if let Some(digest) = call.query.first("digest") {
         let digest = parse_digest(digest)?;
         // A digest without a body announces what a PUT will bring.
-        if body.declared_length() != Some(0) || digest_of_nothing(&digest) {
-            registry.push_blob(granted, body, digest).await?;
+        if coming.body.declared_length() != Some(0) || digest_of_nothing(&digest) {
+            let mut body = coming.guarded(granted);
+            let result = registry.push_blob(granted, &mut body, digest).await;
+            result.map_err(|error| body.failure(|| error.into()))?;
             return Ok(created(granted, call, &digest));
         }
     }
@@ -67,15 +70,16 @@ pub(crate) async fn put(
     granted: &Granted<Push>,
     call: &Call<'_>,
     id: &UploadId,
-    body: &mut RequestBody,
+    coming: Coming<'_>,
 ) -> Result<Answer, Failure> {
     let text = call.query.first("digest").ok_or_else(|| {
         Failure::bad_request(ErrorCode::DigestInvalid, "the closing PUT needs a digest parameter")
     })?;
     let digest = parse_digest(text)?;
-    let range = content_range(call, body)?;
-    let result = registry.finish_upload(granted, id, range, body, digest).await;
-    result.map_err(|error| located(error, granted, call, id))?;
+    let range = content_range(call, coming.body)?;
+    let mut body = coming.guarded(granted);
+    let result = registry.finish_upload(granted, id, range, &mut body, digest).await;
+    result.map_err(|error| body.failure(|| located(error, granted, call, id)))?;
     Ok(created(granted, call, &digest))
 }
 

@@ -16,4 +16,5 @@ mod matrix;
 mod net;
 mod ops;
 mod settings;
+mod timing;
 mod v2;

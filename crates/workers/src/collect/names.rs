@@ -34,7 +34,8 @@ impl Run<'_> {
             page = Page::after(last.sha256, PAGE);
             untagged.iter().for_each(|manifest| self.manifest_line(name, &manifest.sha256));
             let digests = untagged.iter().map(|manifest| manifest.sha256).collect();
-            dropped += liveness.drop_untagged(name, digests, self.before).await?;
+            let now = self.collect.clock.now();
+            dropped += liveness.drop_untagged(name, digests, self.before, now).await?;
         }
         self.report.manifests += dropped;
         Ok(dropped)

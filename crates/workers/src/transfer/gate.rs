@@ -102,6 +102,13 @@ impl ContentStore for Gated {
         self.content.repository_exists(repository).await
     }
 
+    async fn emptied_at(
+        &self,
+        repository: &RepositoryName,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.content.emptied_at(repository).await
+    }
+
     async fn repositories(&self, page: Page<String>) -> Result<Vec<RepositoryName>, StoreError> {
         self.content.repositories(page).await
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use registry::accounts::command::{AuditLine, AuditQuery};
 use registry::accounts::{Answer, Command, Moment};
+use registry::audit::{CheckFrom, CheckedPart};
 use store::{Clock, SystemClock};
 
 use crate::args::access::{At, Audit, AuditFilter, AuditVerb, When};
@@ -146,7 +147,7 @@ fn query(filter: &AuditFilter) -> AuditQuery {
 }
 
 async fn verify(door: &Door, at: &At) -> Result<bool, String> {
-    let checked = door.check().await?;
+    let checked = check(door).await?;
     let is_whole = checked.broken.is_none();
     if at.json {
         print(&serde_json::to_string_pretty(&checked).map_err(|error| error.to_string())?);
@@ -162,4 +163,28 @@ async fn verify(door: &Door, at: &At) -> Result<bool, String> {
         checked.sealed, checked.unsealed
     ));
     Ok(is_whole)
+}
+
+/// Has all parts checked, one after the other, and adds them up.
+async fn check(door: &Door) -> Result<CheckedPart, String> {
+    let mut from = CheckFrom::default();
+    let (mut sealed, mut unsealed) = (0_u64, 0_u64);
+    loop {
+        let Answer::Checked { part } =
+            door.ask(Command::AuditVerify { from: from.clone() }).await?
+        else {
+            return Err("the registry answered something else than a check".to_owned());
+        };
+        sealed = sealed.saturating_add(part.sealed);
+        unsealed = unsealed.saturating_add(part.unsealed);
+        match part.next {
+            Some(next) if part.broken.is_none() => {
+                if next.seen <= from.seen {
+                    return Err("the registry checks the same lines again and again".to_owned());
+                }
+                from = next;
+            }
+            _ => return Ok(CheckedPart { sealed, unsealed, next: None, ..part }),
+        }
+    }
 }

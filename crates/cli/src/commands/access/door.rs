@@ -10,7 +10,6 @@ use crate::args::ConfigPath;
 use crate::args::access::At;
 use crate::config::Config;
 use crate::config::auth::{Auth, BerthAuth};
-use crate::process::chain::{self, Checked};
 use crate::process::control;
 use crate::process::lock::StoreLock;
 use crate::wire::{self, AccountsHere, World};
@@ -81,19 +80,6 @@ impl Door {
                 let actor = Actor::Operator { via: VIA };
                 accounts.execute(&actor, command).await.map_err(|error| error.to_string())
             }
-        }
-    }
-
-    /// Has the audit record checked.
-    pub(super) async fn check(&self) -> Result<Checked, String> {
-        match self {
-            Self::Server(_) => {
-                Err("the record is checked where it lies; run this on the machine of \
-                                    the registry, without --server"
-                    .to_owned())
-            }
-            Self::Socket(home) => control::ask_for_check(home).await,
-            Self::Here(here) => chain::check(&**here.accounts.accounts().audit().store()).await,
         }
     }
 

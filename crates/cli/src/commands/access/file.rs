@@ -25,16 +25,19 @@ pub(super) async fn apply(apply: Apply) -> Result<(), String> {
     Ok(())
 }
 
-/// Prints such a file.
+/// Prints such a file, as YAML or as JSON.
 pub(super) async fn export(at: &At) -> Result<(), String> {
-    let answer = Door::ask_once(at, Command::Export).await?;
-    match answer {
-        Answer::Exported { file } if !at.json => {
+    let Answer::Exported { file } = Door::ask_once(at, Command::Export).await? else {
+        return Err("the registry answered something else than a file".to_owned());
+    };
+    let text = match at.json {
+        true => serde_json::to_string_pretty(&file).map_err(|error| error.to_string())?,
+        false => {
             let tree = serde_json::to_value(&file).map_err(|error| error.to_string())?;
-            print(write_document(&tree).trim_end());
+            write_document(&tree)
         }
-        other => show::answer(&other, true),
-    }
+    };
+    print(text.trim_end());
     Ok(())
 }
 

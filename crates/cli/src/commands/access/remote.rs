@@ -63,11 +63,23 @@ impl Remote {
 
     /// Does one thing there.
     pub(super) async fn ask(&self, command: Command) -> Result<Answer, String> {
-        self.send(server::api_request(&command)?).await
+        let request = server::api_request(&command)?;
+        match command {
+            Command::Export => self.exchange(request, server::api_export).await,
+            _ => self.send(request).await,
+        }
     }
 
     /// Sends a request of the API.
     pub(super) async fn send(&self, request: ApiRequest) -> Result<Answer, String> {
+        self.exchange(request, server::api_answer).await
+    }
+
+    async fn exchange(
+        &self,
+        request: ApiRequest,
+        understood: fn(u16, &[u8]) -> Result<Answer, ApiRefusal>,
+    ) -> Result<Answer, String> {
         let url = format!("{}{}", self.base, request.path);
         let method = Method::from_bytes(request.method.as_bytes()).map_err(|e| e.to_string())?;
         let mut asked = self.client.request(method, &url).header("accept", "application/json");
@@ -82,7 +94,7 @@ impl Remote {
         let answered = asked.send().await.map_err(|error| self.unreachable(&error))?;
         let status = answered.status();
         let body = read(answered).await.map_err(|error| format!("{}: {error}", self.base))?;
-        server::api_answer(status.as_u16(), &body).map_err(|refusal| match refusal {
+        understood(status.as_u16(), &body).map_err(|refusal| match refusal {
             ApiRefusal::Command(error) => error.to_string(),
             ApiRefusal::Other { status: 404, .. } => {
                 format!("{}: knows no accounts; is it Berth, with auth: berth?", self.base)

@@ -42,7 +42,7 @@ pub(super) fn answer(answer: &Answer, json: bool) {
         Answer::Visibilities { visibilities, .. } => self::visibilities(visibilities),
         Answer::Decision { .. } => decision(answer, false),
         Answer::Applied { changes, applied } => self::changes(changes, *applied),
-        Answer::Exported { .. } => {}
+        Answer::Exported { .. } | Answer::Checked { .. } => {}
         Answer::Audit { lines } => lines.iter().for_each(|line| print(&audit_line(line))),
         Answer::Whoami { subject, via, admin, member_of, limited } => {
             let admin = if *admin { ", an administrator" } else { "" };

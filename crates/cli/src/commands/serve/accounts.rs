@@ -7,7 +7,7 @@ use metastore::MetadataStore;
 use registry::accounts::command::{AuditLine, AuditQuery};
 use registry::accounts::{Accounts, Actor, Answer, Command};
 use registry::audit::{self, AuditLog, AuditRetention};
-use server::{Figure, FigureKind};
+use server::{Figure, FigureKind, Health};
 use store::StoreError;
 use workers::runner::{Runner, Schedule};
 use workers::{Shutdown, WorkError};
@@ -40,9 +40,10 @@ pub(super) fn keep(
     auth: &BerthAuth,
     accounts: &Arc<Accounts>,
     stores: &Stores,
-    shutdown: &Shutdown,
+    (health, shutdown): (&Arc<Health>, &Shutdown),
 ) {
-    tokio::spawn(follow(accounts.clone(), stores.metadata.clone(), shutdown.clone()));
+    let follower = Follower { accounts: accounts.clone(), health: health.clone() };
+    tokio::spawn(follower.follow(stores.metadata.clone(), shutdown.clone()));
     let (log, ends) = (accounts.audit().clone(), shutdown.clone());
     tokio::spawn(async move { log.keep_flushing(ends.wait()).await });
     note_uses(runner, accounts);
@@ -52,8 +53,9 @@ pub(super) fn keep(
     rotate_keys(runner, accounts);
     remove_ended_tokens(runner, accounts, stores);
     seal(runner, accounts, stores);
-    prune(runner, auth, accounts, stores);
-    if let Some(copies) = Copies::wanted(&auth.audit) {
+    let copies = Copies::wanted(&auth.audit);
+    prune(runner, auth, accounts, stores, copies.is_some());
+    if let Some(copies) = copies {
         copy(runner, copies, accounts, stores);
     }
 }
@@ -93,24 +95,50 @@ pub(super) async fn tell_setup_secret(config: &Config, accounts: &Accounts) -> R
 }
 
 /// Takes over every change of accounts and grants, whoever made it.
-async fn follow(accounts: Arc<Accounts>, metadata: Arc<dyn MetadataStore>, shutdown: Shutdown) {
-    let mut failing = false;
-    while !shutdown.requested() {
-        match accounts.refresh().await {
-            Ok(_) if failing => {
-                failing = false;
-                tracing::info!("accounts and grants are read again");
-            }
-            Ok(_) => {}
-            Err(error) => {
-                if !std::mem::replace(&mut failing, true) {
-                    tracing::error!(%error, "changes of accounts and grants cannot be read");
+struct Follower {
+    accounts: Arc<Accounts>,
+    health: Arc<Health>,
+}
+
+impl Follower {
+    /// What `/readyz` says about it.
+    const NOTE: &str = "access";
+
+    async fn follow(self, metadata: Arc<dyn MetadataStore>, shutdown: Shutdown) {
+        let (mut failing, mut behind) = (false, false);
+        while !shutdown.requested() {
+            match self.accounts.refresh().await {
+                Ok(_) if failing => {
+                    failing = false;
+                    tracing::info!("accounts and grants are read again");
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::error!(%error, "changes of accounts and grants cannot be read");
+                    }
                 }
             }
+            self.tell(&mut behind);
+            tokio::select! {
+                () = metadata.access_changed() => {}
+                goes_on = shutdown.sleep(LOOK_EVERY) => if !goes_on { return },
+            }
         }
-        tokio::select! {
-            () = metadata.access_changed() => {}
-            goes_on = shutdown.sleep(LOOK_EVERY) => if !goes_on { return },
+    }
+
+    /// No failing check: that would keep administrators out as well.
+    fn tell(&self, was_behind: &mut bool) {
+        let is_behind = self.accounts.is_behind();
+        if std::mem::replace(was_behind, is_behind) == is_behind {
+            return;
+        }
+        if is_behind {
+            let text = "changed a minute ago and cannot be read: only administrators are let in";
+            tracing::error!("access has {text}");
+            self.health.note(Self::NOTE, text);
+        } else {
+            self.health.unnote(Self::NOTE);
         }
     }
 }
@@ -169,24 +197,52 @@ fn seal(runner: &mut Runner, accounts: &Arc<Accounts>, stores: &Stores) {
     });
 }
 
-fn prune(runner: &mut Runner, auth: &BerthAuth, accounts: &Arc<Accounts>, stores: &Stores) {
+/// Lines that are to be copied elsewhere stay until they were.
+fn prune(
+    runner: &mut Runner,
+    auth: &BerthAuth,
+    accounts: &Arc<Accounts>,
+    stores: &Stores,
+    are_copied: bool,
+) {
     let retention = AuditRetention {
         age: Some(auth.audit.retention).filter(|age| !age.is_zero()),
         lines: Some(auth.audit.max_rows).filter(|rows| *rows > 0),
     };
     let (log, turn) = (accounts.audit().store().clone(), Turn::of(stores));
-    let clock = stores.world.clock.clone();
+    let (clock, settings) = (stores.world.clock.clone(), stores.metadata.clone());
     let schedule = Schedule { name: "audit retention", first_after: MINUTE * 4, interval: HOUR };
     runner.every(schedule, move || {
-        let (log, turn, clock) = (log.clone(), turn.clone(), clock.clone());
+        let (log, turn) = (log.clone(), turn.clone());
+        let (clock, settings) = (clock.clone(), settings.clone());
         async move {
             let work = async {
-                while audit::prune_once(&*log, retention, clock.now(), BATCH).await? == BATCH {}
+                let copied = if are_copied { Some(copied(&*settings).await?) } else { None };
+                let mut uncopied = 0;
+                loop {
+                    let now = clock.now();
+                    let pruned = audit::prune_once(&*log, retention, copied, now, BATCH).await?;
+                    uncopied += pruned.uncopied;
+                    if pruned.lines < BATCH {
+                        break;
+                    }
+                }
+                tell_uncopied(uncopied);
                 Ok(())
             };
             turn.take("audit-retention", work).await.map(drop)
         }
     });
+}
+
+fn tell_uncopied(lines: usize) {
+    if lines > 0 {
+        tracing::error!(
+            lines,
+            "lines of the audit record were removed before they were copied to where audit.file or \
+             audit.syslog says: the record was twice as long as max_rows; see why it is not copied"
+        );
+    }
 }
 
 /// Copies sealed lines to where the operator wants them as well. A crash in between copies some

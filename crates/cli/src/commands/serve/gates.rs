@@ -8,6 +8,7 @@ use server::{App, TlsSource};
 
 use crate::config::Config;
 use crate::config::auth::Auth;
+use crate::process::audit_places;
 use crate::wire::{self, Stores, World};
 
 /// What answers from now on, with the accounts behind it if they are ours.
@@ -41,6 +42,16 @@ pub(super) fn look_at_accounts(config: &Config) -> Result<(), String> {
                 return Err(format!("{name}: {}: {error}; name a readable file", path.display()));
             }
         }
+    }
+    Ok(())
+}
+
+/// Copies of the record that nobody gets would be missed when they are needed. To
+/// be asked as the user who serves. A syslog server may come later.
+pub(super) fn look_at_audit(config: &Config) -> Result<(), String> {
+    audit_places::file(config)?;
+    if let Err(error) = audit_places::syslog(config) {
+        tracing::error!("{error}; what it misses is sent when it answers");
     }
     Ok(())
 }

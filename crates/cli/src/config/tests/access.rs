@@ -134,6 +134,10 @@ fn what_cannot_let_anybody_in_is_refused_with_the_way_out() {
             "lacks openid",
         ),
         (
+            "{berth: {sources: [{name: o, type: oidc, client_id: c, issuer: 'https://l', token_lifetime: 1h}]}}",
+            "sources[0].token_lifetime: 1h is out of range; use 1d to 366d",
+        ),
+        (
             "{berth: {ci: [{issuer: 'https://ci', robot: ci, claims: {a: b}}]}}",
             "ci[0].audience: is missing",
         ),
@@ -146,6 +150,18 @@ fn what_cannot_let_anybody_in_is_refused_with_the_way_out() {
             "everybody at the issuer",
         ),
         (
+            "{berth: {ci: [{issuer: 'https://token.actions.githubusercontent.com', audience: a, robot: ci, claims: {ref: refs/heads/main}}]}}",
+            "ci[0].claims: {ref: refs/heads/main} fits strangers as well",
+        ),
+        (
+            "{berth: {ci: [{issuer: 'https://token.actions.githubusercontent.com', audience: a, robot: ci, claims: {repository: '*/app'}}]}}",
+            "ci[0].claims.repository: \"*/app\" fits strangers as well",
+        ),
+        (
+            "{berth: {ci: [{issuer: 'https://gitlab.com', audience: a, robot: ci, claims: {ref_protected: 'true'}}]}}",
+            "such as project_path: acme/*",
+        ),
+        (
             "{berth: {ci: [{issuer: 'https://ci', audience: a, robot: 'c i', claims: {a: b}}]}}",
             "ci[0].robot: ",
         ),
@@ -153,6 +169,7 @@ fn what_cannot_let_anybody_in_is_refused_with_the_way_out() {
             "{berth: {ci: [{issuer: 'https://ci', audience: a, robot: x, claims: {a: b}}, {issuer: 'https://ci', audience: a, robot: y, claims: {a: c}, jwks: /k}]}}",
             "is found in another way by an earlier item",
         ),
+        ("{berth: {certificates: {}}}", "auth.berth.certificates.user: is missing"),
         ("{berth: {certificates: {user: ou}}}", "wants one of cn, email, uri, dns"),
         ("{berth: {throttle: {free: 0}}}", "use 1 to 1000"),
         (
@@ -187,4 +204,55 @@ fn what_works_in_the_clear_is_warned_of() {
     assert!(said.iter().any(|line| line.contains("sends passwords in the clear")), "{said:?}");
     let loopback = "{berth: {sources: [{name: o, type: oidc, client_id: c, issuer: 'http://127.0.0.1:9', allow_private: true}]}}";
     load(&with(loopback), &[]);
+}
+
+#[test]
+fn what_would_do_nothing_in_silence_is_said_with_the_way_out() {
+    let tls = |more: &str| {
+        format!("http: {{host: 'https://r', tls: {{certificate: c, key: k{more}}}}}\n")
+    };
+    let by_certificate = format!("{}auth: {{berth: {{certificates: {{user: cn}}}}}}\n", SMALLEST);
+    let nobody = "auth.berth.certificates: signs nobody in: no client is asked for a certificate; \
+                  name their authorities in http.tls.clientcas";
+    let unverified = "auth.berth.certificates: signs nobody in: http.tls.clientauth verifies no \
+                      certificate; set http.tls.clientauth: verify-client-cert-if-given";
+    for (http, said) in [
+        (String::new(), Some(nobody)),
+        (tls(""), Some(nobody)),
+        (tls(", clientcas: [a], clientauth: request-client-cert"), Some(unverified)),
+        (tls(", clientcas: [a], clientauth: require-any-client-cert"), Some(unverified)),
+        (tls(", clientcas: [a], clientauth: verify-client-cert-if-given"), None),
+        (tls(", clientcas: [a]"), None),
+    ] {
+        let all = warnings(&format!("{by_certificate}{http}"), &[]);
+        match said {
+            Some(said) => assert!(all.iter().any(|it| it.ends_with(said)), "{http}: {all:?}"),
+            None => assert_eq!(all, Vec::<String>::new(), "{http}"),
+        }
+    }
+    let provider =
+        with("{berth: {sources: [{name: o, type: oidc, client_id: c, issuer: 'https://l'}]}}");
+    let said = "auth.berth.sources[0].type: oidc: signs nobody in without http.host";
+    assert!(warnings(&provider, &[]).iter().any(|it| it.contains(said)));
+    let named = format!("{provider}http: {{host: 'https://r'}}\n");
+    assert!(!warnings(&named, &[]).iter().any(|it| it.contains(said)));
+}
+
+#[test]
+fn redirects_that_do_nothing_or_outlive_a_right_are_said() {
+    let files = format!("{SMALLEST}berth: {{redirect: {{networks: [10.0.0.0/8]}}}}\n");
+    let said = "berth.redirect.networks: sends nobody anywhere";
+    assert!(warnings(&files, &[]).iter().any(|it| it.contains(said)));
+    let bucket = |auth: &str, redirect: &str| {
+        let text = format!(
+            "version: 0.1\nstorage: {{gcs: {{bucket: b}}}}\nauth: {auth}\nhttp: {{host: 'https://r'}}\n\
+             berth: {{metadata: {{url: 'postgres://u@h/d'}}, redirect: {{{redirect}}}}}\n"
+        );
+        let said = "berth.redirect.expires: 2m: whoever has such an address";
+        warnings(&text, &[]).iter().any(|it| it.contains(said))
+    };
+    assert!(bucket("berth", "expires: 2m"));
+    assert!(!bucket("berth", "expires: 60s"));
+    assert!(!bucket("berth", "expires: 2m, enabled: never"));
+    assert!(!bucket("{htpasswd: {path: p}}", "expires: 2m"));
 }

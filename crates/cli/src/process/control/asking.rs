@@ -8,9 +8,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use workers::{Observer, Volume};
 
-use super::{Answer, AuditWork, Request, socket_path};
+use super::{Answer, Request, socket_path};
 use crate::moving;
-use crate::process::chain::Checked;
 use crate::terminal::Terminal;
 
 /// What is said of an answer to another question.
@@ -28,14 +27,6 @@ pub(crate) async fn ask_accounts(
 ) -> Result<accounts::Answer, String> {
     match ask(home, &Request::Access { access: Box::new(command) }).await? {
         Answer::Access { result } => Ok(*result),
-        _ => Err(ODD.to_owned()),
-    }
-}
-
-/// Has the audit record of the server whose home this is checked.
-pub(crate) async fn ask_for_check(home: &Path) -> Result<Checked, String> {
-    match ask(home, &Request::Audit(AuditWork::Verify)).await? {
-        Answer::Checked { checked } => Ok(checked),
         _ => Err(ODD.to_owned()),
     }
 }
@@ -98,7 +89,7 @@ async fn converse(
             Answer::Finding { text } => terminal.complain(&text),
             Answer::Done { summary } => return Ok(Ok(summary)),
             Answer::Failed { error } => return Ok(Err(error)),
-            Answer::Access { .. } | Answer::Checked { .. } => {
+            Answer::Access { .. } => {
                 return Err(io::Error::from(io::ErrorKind::InvalidData));
             }
         }

@@ -34,6 +34,7 @@ pub(crate) async fn accounts(
     let hashers = Hashers::default();
     let parts = AccountsParts {
         store: metadata.clone(),
+        content: metadata.clone(),
         settings_store: metadata.clone(),
         leases: metadata.clone(),
         audit: AuditLog::new(metadata.clone(), world.clock.clone()),
@@ -105,6 +106,7 @@ fn account_settings(config: &Config, auth: &BerthAuth) -> Result<AccountSettings
         pull_token_life: auth.token.pull,
         push_token_life: auth.token.push,
         refresh_token_life: auth.token.refresh,
+        stale_reads: config.berth.metadata.stale_reads,
         throttle: ThrottleSettings {
             free: auth.throttle.free,
             window: auth.throttle.window,
@@ -231,6 +233,7 @@ fn sign_in(oidc: &Oidc, n: usize, world: &World) -> Result<SignIn, String> {
         scopes: oidc.scopes.clone(),
         username_claim: oidc.username_claim.clone(),
         groups_claim: Some(oidc.groups_claim.clone()),
+        counts_for: oidc.token_lifetime,
     };
     let (clock, random) = (world.clock.clone(), world.random.clone());
     Ok(SignIn::new(Arc::new(issuer), settings, clock, random))

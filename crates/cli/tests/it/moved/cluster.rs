@@ -10,13 +10,7 @@ use std::time::Duration;
 
 use super::accounts::{Secrets, pushes, said};
 use super::*;
-
-// By its path: the test kit's other parts need what the binary does not.
-#[allow(unreachable_pub, dead_code, reason = "it is the public part of another crate")]
-#[path = "../../../../testkit/src/postgres.rs"]
-mod server;
-
-use server::PostgresServer;
+use crate::database::PostgresServer;
 
 const REGION: &str = "eu-central-1";
 const USER: &str = "tester";

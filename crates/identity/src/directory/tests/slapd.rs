@@ -59,6 +59,29 @@ async fn a_name_has_one_spelling_whatever_was_typed() {
 
 #[tokio::test]
 #[ignore = "needs slapd"]
+async fn what_the_directory_folds_into_a_name_signs_nobody_in() {
+    let slapd = Slapd::start().await;
+    let by_mail = slapd.ldap_with(|settings| {
+        settings.user_filter = "(|(uid={user})(mail={user}))".into();
+    });
+    for (typed, is_right) in [
+        ("ann@example.org", true),
+        ("ANN@Example.org", true),
+        ("ann", true),
+        ("\u{ff41}nn", false),
+        ("a\u{ad}nn", false),
+        ("a\u{200b}nn", false),
+        ("\u{ff41}nn@example.org", false),
+    ] {
+        // The directory itself takes most of them for ann.
+        let found = by_mail.verify(typed, "ann-secret").await.unwrap();
+        assert_eq!(found.is_some(), is_right, "{typed:?}");
+    }
+    assert!(by_mail.look_up("\u{ff41}nn").await.unwrap().is_some(), "it is folded there");
+}
+
+#[tokio::test]
+#[ignore = "needs slapd"]
 async fn a_removed_group_is_gone_at_the_next_login() {
     let slapd = Slapd::start().await;
     let ldap = slapd.ldap();
@@ -185,4 +208,38 @@ async fn many_logins_at_once_share_few_connections() {
         assert_eq!(signed_in, n % 2 == 0);
     }
     assert_eq!(ldap.connections.available_permits(), MAX_CONNECTIONS);
+}
+
+#[tokio::test]
+#[ignore = "needs slapd"]
+async fn a_user_is_looked_up_without_a_password() {
+    let slapd = Slapd::start().await;
+    let ldap = slapd.ldap();
+    let found = async |user| ldap.look_up(user).await.unwrap();
+    let ann = found("ann").await.unwrap();
+    let signed_in = ldap.verify("ann", "ann-secret").await.unwrap().unwrap();
+    assert_eq!((ann.identity, ann.tells_groups), (signed_in, true));
+    for user in ["nobody", "", "*", "a*", "ann)(uid=ann", "a\0nn", ANN] {
+        assert_eq!(found(user).await, None, "{user:?}");
+    }
+    let by_nobody = slapd.ldap_with(|settings| settings.bind = None);
+    let ann = by_nobody.look_up("ann").await.unwrap().unwrap();
+    assert_eq!((ann.identity.groups.len(), ann.tells_groups), (0, false));
+}
+
+#[tokio::test]
+#[ignore = "needs slapd"]
+async fn logins_and_look_ups_do_not_wait_for_each_other() {
+    let slapd = Slapd::start().await;
+    let ldap = slapd.ldap_with(|settings| settings.timeout = Duration::from_secs(1));
+    let all = u32::try_from(MAX_CONNECTIONS).unwrap();
+    let logins = ldap.connections.clone().acquire_many_owned(all).await.unwrap();
+    assert!(ldap.look_up("ann").await.unwrap().is_some());
+    drop(logins);
+    let all = u32::try_from(MAX_LOOK_UPS).unwrap();
+    let look_ups = ldap.look_ups.clone().acquire_many_owned(all).await.unwrap();
+    assert!(ldap.verify("ann", "ann-secret").await.unwrap().is_some());
+    let error = ldap.look_up("ann").await.unwrap_err().to_string();
+    assert!(error.contains("too many users are looked up"), "{error}");
+    drop(look_ups);
 }

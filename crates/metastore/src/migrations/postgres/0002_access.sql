@@ -76,7 +76,7 @@ CREATE TABLE visibility (
     visibility text COLLATE "C" NOT NULL
 );
 
--- Rises with every change of anything above, except when a token was used.
+-- Rises with every change of anything above, except when a token is made or used.
 -- Whoever changes something locks the row first.
 CREATE TABLE access_version (
     id bigint PRIMARY KEY CHECK (id = 1),

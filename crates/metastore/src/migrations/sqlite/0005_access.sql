@@ -78,7 +78,7 @@ CREATE TABLE visibility (
     visibility TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Rises with every change of anything above, except when a token was used.
+-- Rises with every change of anything above, except when a token is made or used.
 CREATE TABLE access_version (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     version INTEGER NOT NULL

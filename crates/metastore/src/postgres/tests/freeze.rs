@@ -136,7 +136,7 @@ async fn accounts_are_frozen_with_the_content_and_the_log_of_them_grows_on() {
     }
     let removed = replica.remove_ended_credentials(at(9), 10).await;
     assert!(matches!(removed, Err(StoreError::Busy(_))), "{removed:?}");
-    let pruned = replica.prune_audit(Some(at(9)), None, 10).await;
+    let pruned = replica.prune_audit(Some(at(9)), None, None, 10).await;
     assert_eq!(pruned.unwrap(), 0, "nothing is sealed");
 
     replica.note_use(vec![(laptop, at(77))]).await.unwrap();
@@ -147,12 +147,12 @@ async fn accounts_are_frozen_with_the_content_and_the_log_of_them_grows_on() {
     let seal = |sequence| store::AuditSeal { sequence, hash: [1; 32] };
     let seals = lines.iter().zip(1..).map(|(line, number)| (line.id, seal(number))).collect();
     assert!(replica.seal_audit(last, seals).await.unwrap());
-    let pruned = replica.prune_audit(Some(at(9)), None, 10).await;
+    let pruned = replica.prune_audit(Some(at(9)), None, None, 10).await;
     assert!(matches!(pruned, Err(StoreError::Busy(_))), "{pruned:?}");
 
     replica.thaw_content().await.unwrap();
     change(&replica, user("bob")).await.unwrap();
-    assert_eq!(replica.prune_audit(Some(at(9)), None, 10).await.unwrap(), 3);
+    assert_eq!(replica.prune_audit(Some(at(9)), None, None, 10).await.unwrap(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,7 +30,7 @@ async fn eight_replicas_start_at_once_on_an_empty_database() {
     for opening in openings.collect::<Vec<_>>() {
         opening.await.unwrap().unwrap().ping().await.unwrap();
     }
-    assert_eq!(server.sql("together", "SELECT schema, min_binary FROM meta"), "2|1");
+    assert_eq!(server.sql("together", "SELECT schema, min_binary FROM meta"), "3|1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,12 +2,13 @@
 
 use super::super::{
     account, account_walk, audit, change, content, counter, import, liveness, manifest, mount,
-    presence, publish, settings, tag, unlink, upload, walk,
+    presence, publish, repository, settings, tag, unlink, upload, walk,
 };
 use super::*;
 
 /// Every statement that looks for more than one row or by more than a key.
 const STATEMENTS: &[(&str, &str)] = &[
+    ("emptied", repository::EMPTIED),
     ("manifest by tag", content::MANIFEST_BY_TAG),
     ("manifest by digest", content::MANIFEST_BY_DIGEST),
     ("blob by digest", content::BLOB),
@@ -70,6 +71,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("unsealed lines", audit::UNSEALED),
     ("seal", audit::SEAL),
     ("first young line", audit::FIRST_YOUNG),
+    ("first line above", audit::FIRST_ABOVE),
     ("count unsealed", audit::COUNT_UNSEALED),
     ("prune the log", audit::PRUNE),
 ];

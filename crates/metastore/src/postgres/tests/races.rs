@@ -28,6 +28,9 @@ UNION ALL SELECT 'a member that is deleted', count(*) FROM link l
 UNION ALL SELECT 'a wrong number of manifests', count(*) FROM repository r
     WHERE r.manifests <> (SELECT count(*) FROM manifest m WHERE m.repository_id = r.id)
     HAVING count(*) > 0
+UNION ALL SELECT 'an emptied repository without its time', count(*) FROM repository r
+    WHERE r.manifests = 0 AND EXISTS (SELECT 1 FROM tag_history h WHERE h.repository_id = r.id)
+    AND NOT EXISTS (SELECT 1 FROM emptied e WHERE e.repository = r.name) HAVING count(*) > 0
 UNION ALL SELECT 'a tag elsewhere', count(*) FROM tag t JOIN manifest m ON m.id = t.manifest_id
     WHERE m.repository_id <> t.repository_id OR m.digest <> t.digest HAVING count(*) > 0
 UNION ALL SELECT 'a move from elsewhere', count(*) FROM (
@@ -186,7 +189,7 @@ impl Writer {
         let name = repository(self.pick(&REPOSITORIES));
         let found = self.store.untagged_manifests(&name, at(9000), Page::first(100)).await?;
         let digests = found.iter().map(|manifest| manifest.sha256).collect();
-        self.store.drop_untagged(&name, digests, at(9000)).await?;
+        self.store.drop_untagged(&name, digests, at(9000), at(9000)).await?;
         Ok(())
     }
 

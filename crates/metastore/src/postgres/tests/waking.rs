@@ -1,11 +1,15 @@
 //! Hearing of changes that another replica made.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use store::{AccessChange, AccountStore};
+use store::{
+    AccessChange, AccountId, AccountKind, AccountStore, CredentialId, CredentialKind, NewAccount,
+    NewCredential,
+};
+use tokio_postgres::{AsyncMessage, NoTls};
 
 use super::*;
 use crate::MetadataStore;
@@ -31,6 +35,57 @@ async fn wakes(store: &Postgres, work: impl Future<Output = ()>) {
     assert!(begun.is_pending(), "nothing has changed yet");
     work.await;
     tokio::time::timeout(SOON, waiting).await.expect("somebody says that there was a change");
+}
+
+/// What replicas are told while `work` is done.
+async fn told(url: &str, work: impl Future<Output = ()>) -> Vec<String> {
+    let (client, mut connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+            if let AsyncMessage::Notification(it) = message {
+                sender.send(it.payload().to_owned()).unwrap();
+            }
+        }
+    });
+    client.batch_execute("LISTEN berth_access").await.unwrap();
+    work.await;
+    client.batch_execute("NOTIFY berth_access, 'end'").await.unwrap();
+    let mut all = Vec::new();
+    loop {
+        let next = tokio::time::timeout(SOON, heard.recv()).await.expect("the end is told");
+        match next.expect("the connection stays") {
+            end if end == "end" => return all,
+            version => all.push(version),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs PostgreSQL"]
+async fn nobody_is_told_of_a_new_token_and_everybody_of_a_revoked_one() {
+    let server = PostgresServer::start();
+    let url = server.create_database("waking");
+    let store = open(&url).await;
+    let change = async |step| {
+        store.change_access(vec![step], Box::new(|_| Ok(())), vec![], at(1)).await.unwrap().made[0]
+    };
+    let work = async {
+        let (name, source) = ("ann".to_owned(), "local".to_owned());
+        let (kind, source_id, secret, expires) = (AccountKind::User, None, None, None);
+        let new = NewAccount { kind, name, source, source_id, is_admin: false, secret, expires };
+        let account = AccountId(change(AccessChange::AddAccount(new)).await.unwrap());
+        for (byte, kind) in [(1, CredentialKind::Refresh), (2, CredentialKind::Personal)] {
+            let (hash, label, scopes) = ([byte; 32], "docker".to_owned(), Vec::new());
+            let new = NewCredential { account, kind, hash, label, scopes, expires: None };
+            let id = CredentialId(change(AccessChange::AddCredential(new)).await.unwrap());
+            if byte == 2 {
+                let (account, id) = (Some(account), id);
+                change(AccessChange::RemoveCredential { account, id }).await;
+            }
+        }
+    };
+    assert_eq!(told(&url, work).await, ["1", "2"], "the account, and the token that went");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -152,7 +152,7 @@ fn programs_of_the_first_schema_may_go_back_to_the_file() {
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
         Ok(connection.query_row("SELECT schema, min_binary FROM meta", [], read)?)
     });
-    assert_eq!(stamp.unwrap(), (5_i64, 1_i64));
+    assert_eq!(stamp.unwrap(), (6_i64, 1_i64));
 }
 
 #[tokio::test]

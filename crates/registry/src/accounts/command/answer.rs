@@ -7,6 +7,7 @@ use super::super::access_file::AccessFile;
 use super::super::moment::Moment;
 use super::secret_text;
 use crate::access::{Action, Subject};
+use crate::audit::CheckedPart;
 
 /// What came of a [`Command`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -101,6 +102,11 @@ pub enum Answer {
     Audit {
         /// In the order that was asked for.
         lines: Vec<AuditLine>,
+    },
+    /// What was found in a part of the audit log.
+    Checked {
+        /// With where to go on.
+        part: CheckedPart,
     },
     /// Who the caller is.
     Whoami {

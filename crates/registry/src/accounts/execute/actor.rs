@@ -6,7 +6,8 @@ use std::sync::Arc;
 use oci::RepositoryName;
 use store::AccountId;
 
-use super::CommandError;
+use super::rules::MAX_OWNED;
+use super::{CommandError, valid};
 use crate::access::{Action, Book, Caller, Identity, Limits, Pattern, Subject, Via};
 
 /// Who gives a command.
@@ -118,6 +119,44 @@ impl<'a> By<'a> {
             }
             Reach::Nothing => false,
         }
+    }
+
+    /// Of which version is what they may do.
+    pub(super) fn version(&self) -> u64 {
+        self.book.version()
+    }
+
+    /// Whether everything is theirs to decide about on which something is granted
+    /// to `subject`.
+    pub(super) fn administers_all_of(&self, subject: &Subject) -> bool {
+        self.is_admin() || self.book.is_within(subject, |pattern| self.administers(pattern))
+    }
+
+    /// Whether there is room for grants on these patterns. Of administrators only
+    /// the total is bounded.
+    pub(super) fn needs_room(&self, patterns: &[&Pattern]) -> Result<(), CommandError> {
+        // As if all of them went where each one goes: at worst a few too many.
+        let is_full = |it: &&&Pattern| self.book.size(it).grants + patterns.len() > MAX_OWNED;
+        match patterns.iter().find(is_full) {
+            Some(pattern) if !self.is_admin() => {
+                let rule = "would be one of more than 10,000 grants in its namespace; grant to \
+                            teams and on patterns such as team/**, or ask an administrator";
+                Err(valid::invalid("pattern", pattern.as_str(), rule))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for how visible a pattern is. What is said already can always be
+    /// said otherwise.
+    pub(super) fn needs_room_to_show(&self, pattern: &Pattern) -> Result<(), CommandError> {
+        let is_full = self.book.size(pattern).visibilities >= MAX_OWNED;
+        if !is_full || self.is_admin() || self.book.has_visibility(pattern) {
+            return Ok(());
+        }
+        let rule = "would be one of more than 10,000 settings of visibility in its namespace; use \
+                    patterns such as team/**, or ask an administrator";
+        Err(valid::invalid("pattern", pattern.as_str(), rule))
     }
 
     pub(super) fn needs_admin(&self, what: &str) -> Result<(), CommandError> {

@@ -7,11 +7,11 @@ use store::{AccountKind, AccountRecord, PolicyRecord, StoreError, TeamRecord};
 use super::CommandError;
 use super::actor::By;
 use crate::access::{Action, Pattern};
-use crate::accounts::Accounts;
 use crate::accounts::access_file::{
     AccessFile, GrantEntry, LOCAL, RobotEntry, RoleEntry, TeamEntry, UserEntry, VisibilityEntry,
 };
 use crate::accounts::command::Answer;
+use crate::accounts::{Accounts, Moment};
 
 /// Page of reading everything.
 const PAGE: usize = 1_000;
@@ -63,6 +63,7 @@ impl Stored {
             user.source == LOCAL
                 || user.is_admin
                 || user.is_disabled
+                || user.expires.is_some()
                 || !user.teams.is_empty()
                 || granted.contains(&format!("user:{}", user.name))
         };
@@ -83,6 +84,7 @@ pub(super) fn user(record: AccountRecord) -> UserEntry {
         source: record.source,
         admin: record.is_admin,
         disabled: record.is_disabled,
+        expires: record.expires.map(Moment),
     }
 }
 
@@ -91,7 +93,11 @@ fn team(record: TeamRecord) -> TeamEntry {
 }
 
 fn robot(record: AccountRecord) -> RobotEntry {
-    RobotEntry { name: record.name, disabled: record.is_disabled }
+    RobotEntry {
+        name: record.name,
+        disabled: record.is_disabled,
+        expires: record.expires.map(Moment),
+    }
 }
 
 fn roles(policy: &PolicyRecord) -> Vec<RoleEntry> {

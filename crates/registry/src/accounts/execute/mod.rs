@@ -30,6 +30,11 @@ pub(super) use valid::{check_password, invalid};
 use super::command::{Answer, Command, CommandError};
 use super::{Accounts, Proven};
 use crate::access::{AuthenticationError, Limits, Subject, Via};
+use crate::audit::Origin;
+
+/// How often something is decided again because something else was changed
+/// meanwhile. Then the one who asks may try again.
+const TRIES: usize = 5;
 
 impl Accounts {
     /// Does what `command` says, if `by` may do it.
@@ -38,15 +43,22 @@ impl Accounts {
     /// See [`CommandError`]; nothing was changed, except that after
     /// [`CommandError::Store`] it is not known.
     pub async fn execute(&self, by: &Actor, command: Command) -> Result<Answer, CommandError> {
+        if let Actor::Caller { caller, .. } = by {
+            self.check_current(caller)?;
+        }
         let (action, target) = names::of(&command);
         let who = By::new(by, self.policy.book());
         let done = Box::pin(self.carry_out(&who, command)).await;
         if let Err(CommandError::Forbidden { .. }) = &done {
-            let mut note = self.note(by, action, &target, None);
-            note.outcome = "refused".to_owned();
-            self.audit.refused(note);
+            self.note_refusal(by, action, &target);
         }
         done
+    }
+
+    /// Writes down that somebody known was refused something.
+    fn note_refusal(&self, by: &Actor, action: &str, target: &str) {
+        let note = self.note(by, action, target, None);
+        self.audit.refused(AuditNote { outcome: "refused".to_owned(), ..note });
     }
 
     async fn carry_out(&self, by: &By<'_>, command: Command) -> Result<Answer, CommandError> {
@@ -118,6 +130,7 @@ impl Accounts {
             Command::Apply { file, dry_run, prune } => self.apply(by, file, dry_run, prune).await,
             Command::Export => self.export(by).await,
             Command::Audit { filter } => self.read_audit(by, filter).await,
+            Command::AuditVerify { from } => self.check_audit(by, &from).await,
             _ => Ok(whoami(by.actor)),
         }
     }
@@ -134,6 +147,33 @@ impl Accounts {
         let note = self.note(by.actor, action, target, detail);
         let changed = self.change(steps, rules::keeps_an_admin(), vec![note]).await;
         Ok(changed.map_err(refused)?.made)
+    }
+
+    /// The same for whoever may do it in a part alone. What `may` decides holds at
+    /// the moment of the change: if anything about access has changed since, here or
+    /// in another process, it is taken over and `may` is asked again.
+    async fn do_if(
+        &self,
+        by: &By<'_>,
+        may: impl Fn(&By<'_>) -> Result<(), CommandError> + Send + Sync,
+        steps: Vec<AccessChange>,
+        (action, target): (&str, &str),
+        detail: Option<Value>,
+    ) -> Result<(), CommandError> {
+        for _ in 0..TRIES {
+            let by = By::new(by.actor, self.policy.book());
+            may(&by)?;
+            let decided = (!by.is_admin()).then(|| AccessChange::AsOf { version: by.version() });
+            let steps = steps.iter().cloned().chain(decided).collect();
+            let note = self.note(by.actor, action, target, detail.clone());
+            match self.change(steps, rules::keeps_an_admin(), vec![note]).await {
+                Err(WriteError::Refused(Refusal::Access(AccessRefusal::Stale))) => {
+                    self.refresh().await?;
+                }
+                done => return done.map(drop).map_err(refused),
+            }
+        }
+        Err(CommandError::Busy)
     }
 
     /// A line for the audit log. `detail` holds no secret.
@@ -164,18 +204,24 @@ impl Accounts {
 }
 
 /// A line about what somebody did about themselves while signing in.
-pub(super) fn note_of(who: &Proven, at: Timestamp, action: &str, detail: &str) -> AuditNote {
+pub(super) fn note_of(
+    who: &Proven,
+    origin: Origin,
+    at: Timestamp,
+    action: &str,
+    detail: &str,
+) -> AuditNote {
     let identity = who.identity();
     let subject = identity.subject.to_string();
     AuditNote {
         at,
         actor: subject.clone(),
         via: identity.via.as_str().to_owned(),
-        address: None,
+        address: origin.address,
         action: action.to_owned(),
         target: subject,
         outcome: "ok".to_owned(),
-        request: None,
+        request: origin.request,
         detail: Some(serde_json::json!({ "label": detail }).to_string()),
         count: 1,
     }
@@ -200,6 +246,7 @@ pub(super) fn refused(error: WriteError) -> CommandError {
             AccessRefusal::Exists(what) => CommandError::Exists { what },
             AccessRefusal::Unknown(what) => CommandError::Unknown { what },
             AccessRefusal::InUse(what) => CommandError::InUse { what },
+            AccessRefusal::Stale => CommandError::Busy,
             AccessRefusal::Rule(rules::TOO_MANY_GRANTS) => CommandError::Invalid {
                 field: "grants".to_owned(),
                 value: "this one".to_owned(),

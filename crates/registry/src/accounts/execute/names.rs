@@ -54,6 +54,7 @@ fn whole(command: &Command) -> (&'static str, String) {
         Command::Apply { .. } => ("access.apply", String::new()),
         Command::Export => ("access.export", String::new()),
         Command::Audit { .. } => ("audit.read", String::new()),
+        Command::AuditVerify { .. } => ("audit.verify", String::new()),
         Command::Whoami => ("access.whoami", String::new()),
     }
 }

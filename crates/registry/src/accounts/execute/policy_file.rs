@@ -1,6 +1,6 @@
 //! Makes accounts and access as a file says, in one transaction or not at all.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::actor::By;
 use super::diff::{Step, diff};
@@ -12,6 +12,9 @@ use crate::accounts::command::Answer;
 
 /// Most steps of one file: they are one transaction.
 const MAX_STEPS: usize = 10_000;
+
+/// Most entries of one file, with the members of teams.
+const MAX_ENTRIES: usize = 500_000;
 
 impl Accounts {
     pub(super) async fn apply(
@@ -55,6 +58,11 @@ impl Accounts {
 /// Names that could not be made one by one cannot be made by a file, and
 /// nothing is said twice.
 fn check(file: &AccessFile) -> Result<(), CommandError> {
+    let entries = entries(file);
+    if entries > MAX_ENTRIES {
+        let rule = "entries are more than 500,000; grant to teams and on patterns";
+        return Err(valid::invalid("file", &entries.to_string(), rule));
+    }
     for user in &file.users {
         valid::user_name(&user.name)?;
     }
@@ -77,6 +85,13 @@ fn check(file: &AccessFile) -> Result<(), CommandError> {
     once("visibility.pattern", file.visibility.iter().map(|it| it.pattern.as_str()))
 }
 
+fn entries(file: &AccessFile) -> usize {
+    let AccessFile { users, teams, robots, roles, grants, visibility } = file;
+    let members: usize = teams.iter().map(|team| team.members.len()).sum();
+    let named = users.len() + teams.len() + robots.len() + roles.len();
+    named + members + grants.len() + visibility.len()
+}
+
 fn once<'a>(field: &str, names: impl Iterator<Item = &'a str>) -> Result<(), CommandError> {
     let mut seen = HashSet::new();
     for name in names {
@@ -89,8 +104,9 @@ fn once<'a>(field: &str, names: impl Iterator<Item = &'a str>) -> Result<(), Com
 
 /// A name belongs to the source that it came from.
 fn check_sources(now: &AccessFile, file: &AccessFile) -> Result<(), CommandError> {
+    let known: HashMap<_, _> = now.users.iter().map(|it| (&it.name, it)).collect();
     for user in &file.users {
-        let known = now.users.iter().find(|it| it.name == user.name);
+        let known = known.get(&user.name);
         if let Some(known) = known.filter(|known| known.source != user.source) {
             let rule = format!(
                 "is a user of {}, not of {}; remove the user first to change that",

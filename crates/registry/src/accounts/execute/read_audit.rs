@@ -1,4 +1,4 @@
-//! Reads the audit log.
+//! Reads and checks the audit log.
 
 use store::{AuditFilter, AuditOrder, AuditRecord};
 
@@ -6,6 +6,7 @@ use super::actor::By;
 use super::{CommandError, valid};
 use crate::accounts::command::{Answer, AuditLine, AuditQuery};
 use crate::accounts::{Accounts, Moment};
+use crate::audit::{CheckError, CheckFrom, check_part};
 
 impl Accounts {
     pub(super) async fn read_audit(
@@ -33,6 +34,21 @@ impl Accounts {
         };
         let records = self.audit.store().audit(filter, order, limit).await?;
         Ok(Answer::Audit { lines: records.into_iter().map(line).collect() })
+    }
+
+    pub(super) async fn check_audit(
+        &self,
+        by: &By<'_>,
+        from: &CheckFrom,
+    ) -> Result<Answer, CommandError> {
+        by.needs_admin("check the audit log")?;
+        match check_part(&**self.audit.store(), from).await {
+            Ok(part) => Ok(Answer::Checked { part }),
+            Err(CheckError::Store(error)) => Err(error.into()),
+            Err(wrong @ CheckError::NoSuchPlace) => {
+                Err(valid::invalid("hash", from.hash.as_deref().unwrap_or_default(), &wrong))
+            }
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! A robot named `team/web+ci` belongs to the namespace `team/web`: whoever
 //! administers all below it may make and remove it. A robot's secret is worth
 //! all that the robot was granted, so an owner gets a new one only for a robot
-//! that can do nothing outside of what the owner administers.
+//! that can do nothing outside of what the owner administers, at the moment of
+//! the change.
 
 use serde_json::json;
 use store::{AccessChange, AccountChange, AccountKind, AccountRecord, GrantRecord, NewAccount};
@@ -38,6 +39,20 @@ fn needs_namespace(by: &By<'_>, name: &str) -> Result<(), CommandError> {
     Err(by.may_not(&format!("decide about robot {}", oci::quoted(name))))
 }
 
+/// Whether the robot and all that it was granted are theirs to decide about.
+fn needs_all_of(by: &By<'_>, name: &str) -> Result<(), CommandError> {
+    needs_namespace(by, name)?;
+    if by.administers_all_of(&Subject::Robot(name.to_owned())) {
+        return Ok(());
+    }
+    let what = format!("let robot {name} in: it was granted more than they administer");
+    Err(by.may_not(&what))
+}
+
+fn without_prefix(name: &str) -> &str {
+    name.strip_prefix("robot$").unwrap_or(name)
+}
+
 impl Accounts {
     pub(super) async fn robot_add(
         &self,
@@ -46,7 +61,7 @@ impl Accounts {
         expires_in_seconds: Option<u64>,
         grants: Vec<RoleAt>,
     ) -> Result<Answer, CommandError> {
-        let name = name.strip_prefix("robot$").map(str::to_owned).unwrap_or(name);
+        let name = without_prefix(&name).to_owned();
         needs_namespace(by, &name)?;
         Subject::robot(&name).map_err(|error| valid::invalid("name", &name, &error))?;
         let expires = valid::ends(self.clock.now(), expires_in_seconds)?;
@@ -64,6 +79,12 @@ impl Accounts {
             secret: Some(made_secret::stored(&secret)),
             expires,
         })];
+        let patterns: Vec<_> = grants.iter().map(|grant| &grant.pattern).collect();
+        let may = |by: &By<'_>| {
+            needs_namespace(by, &name)?;
+            patterns.iter().try_for_each(|pattern| by.needs_pattern(pattern, "grant roles"))?;
+            by.needs_room(&patterns)
+        };
         for RoleAt { role, pattern } in &grants {
             by.needs_pattern(pattern, "grant roles")?;
             let is_named_role = valid::is_named_role(role)?;
@@ -72,7 +93,7 @@ impl Accounts {
             steps.push(AccessChange::AddGrant { grant, is_named_role });
         }
         let detail = json!({ "expires": expires.map(Moment), "grants": grants });
-        self.do_one(by, steps, "robot.add", &target(&name), Some(detail)).await?;
+        self.do_if(by, may, steps, ("robot.add", &target(&name)), Some(detail)).await?;
         Ok(made(&name, secret, expires.map(Moment)))
     }
 
@@ -82,7 +103,9 @@ impl Accounts {
         name: &str,
         expires_in_seconds: Option<u64>,
     ) -> Result<Answer, CommandError> {
-        let name = self.robot_of(by, name).await?;
+        let name = without_prefix(name);
+        let may = |by: &By<'_>| needs_all_of(by, name);
+        may(by)?;
         let expires = valid::ends(self.clock.now(), expires_in_seconds)?;
         let secret = Made::Robot.make(&*self.random);
         let change = |what| AccessChange::ChangeAccount(AccountKind::Robot, name.to_owned(), what);
@@ -91,7 +114,7 @@ impl Accounts {
             steps.push(change(AccountChange::Expires(expires)));
         }
         let detail = json!({ "expires": expires.map(Moment) });
-        self.do_one(by, steps, "robot.rotate", &target(name), Some(detail)).await?;
+        self.do_if(by, may, steps, ("robot.rotate", &target(name)), Some(detail)).await?;
         Ok(made(name, secret, expires.map(Moment)))
     }
 
@@ -101,17 +124,13 @@ impl Accounts {
         name: &str,
         disabled: bool,
     ) -> Result<Answer, CommandError> {
-        let name = if disabled {
-            let name = name.strip_prefix("robot$").unwrap_or(name);
-            needs_namespace(by, name)?;
-            name
-        } else {
-            self.robot_of(by, name).await?
-        };
+        let name = without_prefix(name);
+        let needs = if disabled { needs_namespace } else { needs_all_of };
         let change = AccountChange::Disabled(disabled);
         let step = AccessChange::ChangeAccount(AccountKind::Robot, name.to_owned(), change);
         let action = if disabled { "robot.disable" } else { "robot.enable" };
-        self.do_one(by, vec![step], action, &target(name), None).await?;
+        let may = |by: &By<'_>| needs(by, name);
+        self.do_if(by, may, vec![step], (action, &target(name)), None).await?;
         Ok(Answer::Done)
     }
 
@@ -120,10 +139,10 @@ impl Accounts {
         by: &By<'_>,
         name: &str,
     ) -> Result<Answer, CommandError> {
-        let name = name.strip_prefix("robot$").unwrap_or(name);
-        needs_namespace(by, name)?;
+        let name = without_prefix(name);
+        let may = |by: &By<'_>| needs_namespace(by, name);
         let step = AccessChange::RemoveAccount(AccountKind::Robot, name.to_owned());
-        self.do_one(by, vec![step], "robot.remove", &target(name), None).await?;
+        self.do_if(by, may, vec![step], ("robot.remove", &target(name)), None).await?;
         Ok(Answer::Done)
     }
 
@@ -150,30 +169,12 @@ impl Accounts {
             if is_last || shown.len() >= limit {
                 break;
             }
+            // A store may answer without ever waiting.
+            tokio::task::yield_now().await;
         }
         shown.truncate(limit);
         let next = show::next(&shown, limit, |robot| robot.name.clone());
         Ok(Answer::Accounts { accounts: shown.into_iter().map(show::account).collect(), next })
-    }
-
-    /// Whether the robot and all that it was granted are theirs to decide about.
-    async fn robot_of<'n>(&self, by: &By<'_>, name: &'n str) -> Result<&'n str, CommandError> {
-        let name = name.strip_prefix("robot$").unwrap_or(name);
-        needs_namespace(by, name)?;
-        if by.is_admin() {
-            return Ok(name);
-        }
-        let subject = target(name);
-        let policy = self.store.policy().await?;
-        let is_outside = |grant: &GrantRecord| {
-            grant.subject == subject
-                && !grant.pattern.parse().is_ok_and(|pattern| by.administers(&pattern))
-        };
-        if policy.grants.iter().any(is_outside) {
-            let what = format!("let robot {name} in: it was granted more than they administer");
-            return Err(by.may_not(&what));
-        }
-        Ok(name)
     }
 }
 

@@ -4,6 +4,9 @@ use store::{AccessFacts, AccessRefusal, Refusal, Rule};
 
 /// Most grants of one registry: all of them are held in memory.
 const MAX_GRANTS: u64 = 100_000;
+/// With so many grants on paths of the same first part, its owners make no more,
+/// and so with visibilities: nobody but an administrator uses up what is for all.
+pub(in crate::accounts) const MAX_OWNED: usize = 10_000;
 /// Most settings of how visible repositories are, for the same reason.
 const MAX_VISIBILITIES: u64 = 100_000;
 /// What the store answers when the last administrator would go.

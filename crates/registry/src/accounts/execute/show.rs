@@ -2,16 +2,17 @@
 
 use store::{AccountRecord, CredentialKind, CredentialRecord, GrantRecord, TeamRecord};
 
+use crate::accounts::access_file::LOCAL;
 use crate::accounts::command::{AccountView, GrantView, TeamView, TokenView};
 use crate::accounts::{Moment, live};
 
 pub(super) fn account(record: AccountRecord) -> AccountView {
     AccountView {
         subject: live::subject(&record),
-        source: record.source,
         admin: record.is_admin,
         disabled: record.is_disabled,
-        has_secret: record.secret.is_some(),
+        has_secret: record.source == LOCAL && record.secret.is_some(),
+        source: record.source,
         expires: record.expires.map(Moment),
         created: Moment(record.created),
         teams: record.teams,

@@ -76,6 +76,8 @@ impl Accounts {
             if is_last || shown.len() >= limit {
                 break;
             }
+            // A store may answer without ever waiting.
+            tokio::task::yield_now().await;
         }
         shown.truncate(limit);
         let next = show::next(&shown, limit, |team| team.name.clone());

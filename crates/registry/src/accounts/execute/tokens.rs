@@ -12,7 +12,7 @@ use crate::access::{TokenScope, Via};
 use crate::accounts::command::Answer;
 use crate::accounts::made_secret::{self, Made};
 use crate::accounts::sign_in::earlier;
-use crate::accounts::{Accounts, Moment, live};
+use crate::accounts::{Accounts, Moment};
 
 /// Personal tokens of one user.
 const MAX_TOKENS: usize = 500;
@@ -42,7 +42,7 @@ impl Accounts {
             return Err(valid::invalid("scopes", &new.scopes.len().to_string(), rule));
         }
         let expires = valid::ends(self.clock.now(), new.expires_in_seconds)?;
-        let expires = earlier(expires, self.parent_ends(by).await?);
+        let expires = earlier(expires, parent_ends(by));
         let known = self.store.credentials(user.id).await?;
         let personal = known.iter().filter(|it| it.kind == CredentialKind::Personal).count();
         if personal >= MAX_TOKENS {
@@ -91,22 +91,6 @@ impl Accounts {
         Ok(Answer::Done)
     }
 
-    /// When the personal token ends that the command came with: what is made with
-    /// it must not outlive it. Which of their whole tokens somebody showed is not
-    /// known here, so the first end among those holds.
-    async fn parent_ends(&self, by: &By<'_>) -> Result<Option<Timestamp>, CommandError> {
-        let own = by.own().filter(|own| own.via == Via::PersonalToken);
-        let Some(account) = own.and_then(|own| own.account) else { return Ok(None) };
-        let now = self.clock.now();
-        let known = self.store.credentials(account).await?;
-        let whole = known.iter().filter(|it| {
-            it.kind == CredentialKind::Personal
-                && it.scopes.is_empty()
-                && live::has_not_ended(it.expires, now)
-        });
-        Ok(whole.filter_map(|it| it.expires).min())
-    }
-
     /// Whose tokens it is about: their own, or for administrators anybody's.
     async fn token_owner(
         &self,
@@ -122,6 +106,14 @@ impl Accounts {
         let user = self.store.account(AccountKind::User, name).await?;
         user.ok_or_else(|| CommandError::Unknown { what: format!("user {}", oci::quoted(name)) })
     }
+}
+
+/// When the personal token ends that the command came with: what is made with it
+/// must not outlive it.
+fn parent_ends(by: &By<'_>) -> Option<Timestamp> {
+    let caller = by.actor.caller()?;
+    let is_by_token = caller.identity().via == Via::PersonalToken;
+    is_by_token.then(|| caller.ends()).flatten()
 }
 
 fn check_label(label: &str) -> Result<(), CommandError> {

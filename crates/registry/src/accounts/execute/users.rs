@@ -6,7 +6,7 @@ use store::{AccessChange, AccountChange, AccountKind, AccountRecord, NewAccount}
 
 use super::actor::By;
 use super::{CommandError, show, valid};
-use crate::access::Subject;
+use crate::access::{AuthenticationError, Subject};
 use crate::accounts::access_file::LOCAL;
 use crate::accounts::command::{Answer, GrantView, PageRequest};
 use crate::accounts::throttle::Attempt;
@@ -150,7 +150,13 @@ impl Accounts {
         old: Option<Secret>,
     ) -> Result<(), CommandError> {
         let attempt = Attempt::password(&user.name, by.actor.address());
-        let _turn = self.throttle.turn(&attempt).await?;
+        let note = || self.note_refusal(by.actor, "user.passwd", &target(&user.name));
+        let turn = self.throttle.turn(&attempt).await;
+        let _turn = turn.inspect_err(|error| {
+            if matches!(error, AuthenticationError::Throttled { .. }) {
+                note();
+            }
+        })?;
         let stored = user.secret.as_ref().map(|hash| hash.0.clone());
         let is_right = match &old {
             Some(old) => self.is_password(stored, old.reveal()).await?,
@@ -161,6 +167,7 @@ impl Accounts {
         }
         if old.is_some() {
             self.throttle.failed(&attempt);
+            note();
         }
         Err(CommandError::Invalid {
             field: "old_password".to_owned(),

@@ -15,6 +15,10 @@ use crate::access::AuthenticationError;
 
 /// Attempts that stand in line for their turn; more are told to come back.
 const MAX_WAITING: usize = 256;
+/// Passwords verified at the same time of all who come from nobody knows where:
+/// few beside what the hashers take, so that those who were here before, who
+/// stand in no line, wait for as few.
+const CROWD: u32 = 16;
 
 /// Who has a turn now, and who waits for one.
 pub(super) struct Line {
@@ -22,12 +26,21 @@ pub(super) struct Line {
     running: Mutex<HashMap<Key, u32>>,
     ended: Notify,
     places: Semaphore,
+    /// Of their own for the crowd: no failure ever thins it out.
+    crowd: Semaphore,
 }
 
 impl Default for Line {
     fn default() -> Self {
-        let places = Semaphore::new(MAX_WAITING);
-        Self { running: Mutex::default(), ended: Notify::new(), places }
+        let places = || Semaphore::new(MAX_WAITING);
+        let (places, crowd) = (places(), places());
+        Self { running: Mutex::default(), ended: Notify::new(), places, crowd }
+    }
+}
+
+impl Line {
+    fn places(&self, keys: &[Key]) -> &Semaphore {
+        if keys.contains(&Key::Crowd) { &self.crowd } else { &self.places }
     }
 }
 
@@ -50,7 +63,8 @@ impl Throttle {
         if let Some(turn) = self.turn_now(attempt)? {
             return Ok(turn);
         }
-        let _place = self.line.places.try_acquire().map_err(|_| AuthenticationError::Busy)?;
+        let places = self.line.places(&self.slowing(attempt));
+        let _place = places.try_acquire().map_err(|_| AuthenticationError::Busy)?;
         loop {
             // Listens from here on, so that no end between look and wait is missed.
             let ended = self.line.ended.notified();
@@ -69,7 +83,8 @@ impl Throttle {
         }
         let is_full = |key: &Key| {
             let beside = running.get(key).copied().unwrap_or_default();
-            beside > 0 && beside.saturating_add(self.count_of(key)) >= self.settings.free
+            let most = if *key == Key::Crowd { CROWD } else { self.settings.free };
+            beside > 0 && beside.saturating_add(self.count_of(key)) >= most
         };
         if keys.iter().any(is_full) {
             return Ok(None);
@@ -142,6 +157,37 @@ mod tests {
         throttle.succeeded(&ann);
         turns.pop();
         assert!(line.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_crowd_with_made_up_names_does_not_stand_in_the_way_of_those_who_were_here_before() {
+        let (throttle, _) = throttle();
+        let (ann, bob) = (Attempt::password("ann", None), from("bob", "192.0.2.1"));
+        throttle.succeeded(&ann);
+        let stranger = |number: usize| Attempt::password(&format!("user{number}"), None);
+        let mut turns = Vec::new();
+        while let Some(turn) = throttle.turn_now(&stranger(0)).ok().flatten() {
+            turns.push(turn);
+        }
+        assert_eq!(turns.len(), 5, "of one name as anywhere");
+        for number in 1..12 {
+            turns.push(throttle.turn_now(&stranger(number)).unwrap().unwrap());
+        }
+        let names: Vec<_> = (100..100 + MAX_WAITING).map(stranger).collect();
+        let mut lines: Vec<_> = names.iter().map(|name| Box::pin(throttle.turn(name))).collect();
+        for line in &mut lines {
+            assert!(poll(line.as_mut()).await.is_none(), "stands in line");
+        }
+        let late = throttle.turn(&stranger(1000)).await.err();
+        assert!(matches!(late, Some(AuthenticationError::Busy)));
+        assert!(throttle.turn_now(&ann).unwrap().is_some());
+        let others: Vec<_> = (0..5).map(|_| throttle.turn_now(&bob).unwrap()).collect();
+        let mut line = Box::pin(throttle.turn(&bob));
+        assert!(poll(line.as_mut()).await.is_none(), "there is a place in the line of others");
+        drop(others);
+        assert!(line.await.is_ok());
+        drop(turns);
+        assert!(poll(lines[0].as_mut()).await.is_some_and(|turn| turn.is_ok()));
     }
 
     async fn poll<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {

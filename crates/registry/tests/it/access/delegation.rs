@@ -3,7 +3,8 @@
 use identity::Secret;
 use registry::access::Action;
 use registry::accounts::command::{PageRequest, RoleAt};
-use registry::accounts::{Answer, Command, CommandError};
+use registry::accounts::{Actor, Answer, Command, CommandError};
+use store::AccountStore as _;
 
 use super::house::{House, PASSWORD, disable, grant, secret, token_create, user_add};
 
@@ -23,6 +24,11 @@ fn is_forbidden(result: &Result<Answer, CommandError>) -> bool {
 fn robot_add(name: &str, pattern: &str) -> Command {
     let grants = vec![RoleAt { role: "push".into(), pattern: pattern.parse().unwrap() }];
     Command::RobotAdd { name: name.into(), expires_in_seconds: None, grants }
+}
+
+fn revoke(subject: &str, role: &str, pattern: &str) -> Command {
+    let (subject, role) = (subject.parse().unwrap(), role.to_owned());
+    Command::Revoke { subject, role, pattern: pattern.parse().unwrap() }
 }
 
 #[tokio::test]
@@ -71,6 +77,91 @@ async fn an_owner_does_not_get_the_secret_of_a_robot_that_may_do_more() {
     house.by("owner", off).await.unwrap();
     let on = Command::RobotEnable { name: "team/web/api+ci".into() };
     assert!(is_forbidden(&house.by("owner", on).await));
+}
+
+#[tokio::test]
+async fn a_process_that_has_not_heard_of_a_change_decides_by_it_all_the_same() {
+    let house = house().await;
+    let robot = "team/web/api+ci";
+    house.by("owner", robot_add(robot, "team/web/api")).await.unwrap();
+    let off = Command::RobotDisable { name: robot.into() };
+    house.by("owner", off.clone()).await.unwrap();
+    let (name, expires_in_seconds) = (robot.to_owned(), None);
+    let on = Command::RobotEnable { name: robot.into() };
+    for forbidden in [Command::RobotRotate { name, expires_in_seconds }, on.clone()] {
+        let replica = house.replica().await;
+        let proven = replica.sign_in("owner", PASSWORD, None).await.unwrap();
+        let by = Actor::Caller { caller: proven.into_caller(), address: None, request: None };
+        house.grant(&format!("robot:{robot}"), "push", "secret/**").await;
+        let result = replica.execute(&by, forbidden.clone()).await;
+        assert!(is_forbidden(&result), "{forbidden:?}: {result:?}");
+        house.operator(revoke(&format!("robot:{robot}"), "push", "secret/**")).await;
+        replica.refresh().await.unwrap();
+        // What still may be done is done, whatever else has changed.
+        replica.execute(&by, on.clone()).await.unwrap();
+        replica.execute(&by, off.clone()).await.unwrap();
+        house.user(&format!("another{}", replica.policy().book().version())).await;
+        replica.execute(&by, grant("user:ann", "pull", "team/web/app")).await.unwrap();
+    }
+    // The same for somebody who has just ceased to be an owner.
+    let replica = house.replica().await;
+    let proven = replica.sign_in("owner", PASSWORD, None).await.unwrap();
+    let by = Actor::Caller { caller: proven.into_caller(), address: None, request: None };
+    house.operator(revoke("user:owner", "owner", "team/web/**")).await;
+    let back = grant("user:owner", "owner", "team/web/x/**");
+    assert!(is_forbidden(&replica.execute(&by, back).await));
+}
+
+#[tokio::test]
+async fn owners_fill_no_more_than_their_part_of_all_grants() {
+    let house = house().await;
+    let ann = "user:ann".to_owned();
+    let grants = (0..9_998).map(|number| store::GrantRecord {
+        subject: ann.clone(),
+        role: "pull".into(),
+        pattern: format!("team/web/n{number}"),
+    });
+    let steps = grants.map(|grant| store::AccessChange::AddGrant { grant, is_named_role: false });
+    let (steps, at) = (steps.collect(), store::Timestamp::from_millis(1));
+    house.store.change_access(steps, Box::new(|_| Ok(())), vec![], at).await.unwrap();
+    house.accounts.refresh().await.unwrap();
+    // With that of the owner themselves there is room for one more.
+    house.by("owner", grant(&ann, "pull", "team/web/last")).await.unwrap();
+    for command in [grant(&ann, "pull", "team/web/more"), robot_add("team/web/x+ci", "team/web/x")]
+    {
+        let error = house.by("owner", command).await.unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, CommandError::Invalid { .. }), "{text}");
+        assert!(text.contains("10,000") && text.contains("administrator"), "{text}");
+    }
+    house.by("owner", revoke(&ann, "pull", "team/web/n1")).await.unwrap();
+    house.by("owner", robot_add("team/web/x+ci", "team/web/x")).await.unwrap();
+    // The same for what all may see; what is said already can be said otherwise.
+    let shown = |pattern: String| store::AccessChange::SetVisibility {
+        pattern,
+        visibility: Some("public".into()),
+    };
+    let steps = (0..10_000).map(|number| shown(format!("team/web/n{number}"))).collect();
+    house.store.change_access(steps, Box::new(|_| Ok(())), vec![], at).await.unwrap();
+    house.accounts.refresh().await.unwrap();
+    let show = |pattern: &str, visibility: Option<&str>| Command::Visibility {
+        pattern: pattern.parse().unwrap(),
+        visibility: visibility.map(|word| word.parse().unwrap()),
+    };
+    let error = house.by("owner", show("team/web/more", Some("public"))).await.unwrap_err();
+    assert!(error.to_string().contains("10,000"), "{error}");
+    house.by("owner", show("team/web/n1", Some("private"))).await.unwrap();
+    house.by("owner", show("team/web/n1", None)).await.unwrap();
+    house.by("owner", show("team/web/more", Some("public"))).await.unwrap();
+    // Administrators go on, and so do the owners of other namespaces.
+    house.by("root", grant(&ann, "pull", "team/web/more")).await.unwrap();
+    house.grant("user:owner", "owner", "other/**").await;
+    house.by("owner", grant(&ann, "pull", "other/app")).await.unwrap();
+    // The list of a full namespace is made without comparing all with all.
+    let page = PageRequest { after: None, limit: None };
+    let list = Command::Grants { subject: None, pattern: None, page };
+    let answer = house.by("owner", list).await.unwrap();
+    assert!(matches!(answer, Answer::Grants { grants, next: Some(_) } if grants.len() == 1_000));
 }
 
 #[tokio::test]

@@ -1,9 +1,15 @@
 //! Nobody finds out by asking who is there.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use identity::{Identity, IdentitySource, Known, SourceError};
+use parking_lot::Mutex;
 use registry::accounts::command::PageRequest;
 use registry::accounts::{Answer, Command, CommandError};
+use testkit::FakeClock;
 
-use super::house::{House, PASSWORD, disable};
+use super::house::{House, PASSWORD, Plan, disable};
 
 #[tokio::test]
 async fn unknown_wrong_disabled_and_expired_answer_the_same() {
@@ -191,5 +197,89 @@ async fn a_visibility_that_gives_nothing_is_told_to_those_who_decide_there() {
     for (user, secret) in [("eve", false), ("ann", true), ("root", true)] {
         assert_eq!(told(user, "team/secret-plan").await, secret, "{user}");
         assert!(told(user, "team/open").await, "{user}");
+    }
+}
+
+/// A source that remembers what it was asked.
+struct Listening {
+    name: &'static str,
+    knows: &'static str,
+    heard: Mutex<Vec<(String, String)>>,
+}
+
+impl Listening {
+    fn new(name: &'static str, knows: &'static str) -> Arc<Self> {
+        Arc::new(Self { name, knows, heard: Mutex::default() })
+    }
+
+    fn heard(&self) -> Vec<(String, String)> {
+        std::mem::take(&mut *self.heard.lock())
+    }
+}
+
+#[async_trait]
+impl IdentitySource for Listening {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    async fn verify(&self, user: &str, password: &str) -> Result<Option<Identity>, SourceError> {
+        self.heard.lock().push((user.to_owned(), password.to_owned()));
+        let is_right = user == self.knows && password == PASSWORD;
+        Ok(Identity::checked(user, user, None, vec![]).filter(|_| is_right))
+    }
+
+    async fn look_up(&self, user: &str) -> Result<Option<Known>, SourceError> {
+        let identity = Identity::checked(user, user, None, vec![]);
+        Ok(identity.map(|identity| Known { identity, tells_groups: true }))
+    }
+
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn c17_each_source_is_asked_once_whoever_a_wrong_password_is_for() {
+    let (one, two) = (Listening::new("one", "eve"), Listening::new("two", "mia"));
+    let plan = Plan { others: vec![one.clone(), two.clone()], ..Plan::default() };
+    let house = House::of(plan, Arc::new(FakeClock::new())).await;
+    house.user("ann").await;
+    house.user("gone").await;
+    house.operator(disable("gone")).await;
+    for name in ["ann", "eve", "mia"] {
+        house.signed_in(name).await;
+    }
+    one.heard();
+    two.heard();
+    house.signed_in("ann").await;
+    assert_eq!((one.heard(), two.heard()), (vec![], vec![]), "who is right is not asked about");
+    let wrong = "wrong password";
+    for (name, password, real) in [
+        ("ann", wrong, [false, false]),
+        ("gone", PASSWORD, [false, false]),
+        ("eve", wrong, [true, false]),
+        ("mia", wrong, [false, true]),
+        ("who", wrong, [true, true]),
+    ] {
+        house.accounts.sign_in(name, password, None).await.unwrap_err();
+        for (source, is_real) in [&one, &two].into_iter().zip(real) {
+            let heard = source.heard();
+            let [(user, shown)] = heard.as_slice() else { panic!("{name}: {heard:?}") };
+            let is_shown = user == name || shown == password;
+            assert_eq!(is_shown, is_real, "{name} at {}: {heard:?}", source.name);
+            assert_eq!(shown.len(), password.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_source_is_asked_about_a_name_that_no_user_can_have() {
+    let one = Listening::new("one", "al\u{ad}ice");
+    let plan = Plan { others: vec![one.clone()], ..Plan::default() };
+    let house = House::of(plan, Arc::new(FakeClock::new())).await;
+    for name in ["al\u{ad}ice", "alice ", "*", "al ice"] {
+        house.accounts.sign_in(name, PASSWORD, None).await.unwrap_err();
+        assert_eq!(one.heard(), [], "{name:?}");
     }
 }

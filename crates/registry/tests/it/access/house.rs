@@ -35,6 +35,8 @@ pub(crate) struct House {
 pub(crate) struct Plan {
     /// Names of htpasswd files, with their users; their password is [`PASSWORD`].
     pub(crate) sources: &'static [(&'static str, &'static [&'static str])],
+    /// Who else knows users.
+    pub(crate) others: Vec<Arc<dyn IdentitySource>>,
     pub(crate) keyless: Keyless,
     pub(crate) settings: AccountSettings,
 }
@@ -156,7 +158,7 @@ async fn open(
 ) -> Arc<Accounts> {
     let random = Arc::new(SeededRandom::new(seed));
     let hashers = Hashers::default();
-    let mut sources: Vec<Arc<dyn IdentitySource>> = Vec::new();
+    let mut sources = plan.others;
     for (name, users) in plan.sources {
         let hash = hashers.hash(Secret::new(PASSWORD), random.clone()).await.unwrap();
         let lines: String = users.iter().map(|user| format!("{user}:{hash}\n")).collect();
@@ -167,6 +169,7 @@ async fn open(
     }
     let parts = AccountsParts {
         store: store.clone(),
+        content: store.clone(),
         settings_store: store.clone(),
         leases: store.clone(),
         audit: audit.clone(),

@@ -79,6 +79,34 @@ async fn our_own_host_before_a_repository_is_no_part_of_its_name() {
 }
 
 #[tokio::test]
+async fn a_narrow_token_is_issued_for_the_very_name_that_its_limits_allow() {
+    let house = house().await;
+    house.grant("user:ann", "push", "**").await;
+    let (secret, _) = house.token("ann", &["push:app"]).await;
+    let narrow = house.sign_in("ann", &secret).await.unwrap();
+    let whole = house.signed_in("ann").await;
+    for (host, name, by_narrow) in [
+        ("team/secret", "team/secret/app", false),
+        ("team", "team/app", false),
+        ("reg.example", "reg.example/app", false),
+        ("localhost", "localhost/app", false),
+        ("reg.example:5000", "reg.example:5000/app", true),
+        ("reg.example:5000", "reg.example:5000/other", false),
+        ("", "/app", false),
+    ] {
+        let scope = format!("repository:{name}:pull,push");
+        let request = || TokenRequest { own_host: Some(host.to_owned()), ..asking(&scope) };
+        let issued = house.accounts.issue(&narrow, request()).await.unwrap();
+        assert_eq!(issued.scope, if by_narrow { scope.as_str() } else { "" }, "{name}");
+        let caller = house.accounts.bearer(&issued.token).await.unwrap();
+        assert_eq!(caller.identity().limits, Limits::Only(vec![]), "{name}");
+        // Who has no limits may ask for any name.
+        let issued = house.accounts.issue(&whole, request()).await.unwrap();
+        assert_eq!(issued.scope.is_empty(), name == "/app", "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_lives_as_long_as_it_says_and_not_longer_than_its_kind_may() {
     let house = house().await;
     let ann = house.signed_in("ann").await;
@@ -154,21 +182,53 @@ async fn a_refresh_token_is_made_on_request_and_goes_with_the_password() {
 }
 
 #[tokio::test]
-async fn an_account_keeps_a_hundred_refresh_tokens_and_the_oldest_go() {
+async fn an_account_keeps_ninety_to_a_hundred_refresh_tokens_and_the_oldest_go() {
     let house = house().await;
     let ann = house.signed_in("ann").await;
     let offline = TokenRequest { offline: true, ..asking("") };
     let mut kept = Vec::new();
-    for _ in 0..102 {
+    for number in 0..102 {
         house.clock.advance(Duration::from_millis(10));
         let issued = house.accounts.issue(&ann, offline.clone()).await.unwrap();
         kept.push(issued.refresh_token.unwrap());
+        if number == 99 {
+            assert!(house.accounts.refreshed(&kept[0], None).await.is_ok(), "a hundred fit");
+        }
     }
-    for (number, token) in [(0, &kept[0]), (1, &kept[1])] {
+    for (number, token) in [(0, &kept[0]), (9, &kept[9])] {
         assert!(house.accounts.refreshed(token, None).await.is_err(), "{number}");
     }
-    assert!(house.accounts.refreshed(&kept[2], None).await.is_ok());
+    assert!(house.accounts.refreshed(&kept[10], None).await.is_ok());
     assert!(house.accounts.refreshed(&kept[101], None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_login_is_no_change_of_access_and_a_replica_knows_its_tokens_at_once() {
+    let house = house().await;
+    let replica = house.replica().await;
+    let ann = house.signed_in("ann").await;
+    let offline = TokenRequest { offline: true, ..asking("") };
+    let book = replica.policy().book();
+    let mut changes = 0;
+    for number in 0..150 {
+        house.clock.advance(Duration::from_millis(10));
+        let issued = house.accounts.issue(&ann, offline.clone()).await.unwrap();
+        let refresh = issued.refresh_token.unwrap();
+        let again = replica.refreshed(&refresh, None).await.unwrap();
+        assert_eq!(again.name(), Some("ann"), "{number}");
+        changes += usize::from(replica.refresh().await.unwrap());
+        let is_same_book = std::sync::Arc::ptr_eq(&book, &replica.policy().book());
+        assert!(is_same_book || number >= 100, "{number}: the grants were read again");
+    }
+    assert_eq!(changes, 5, "each time that the ten oldest went");
+    replica.refresh().await.unwrap();
+    let (token, id) = house.token("ann", &[]).await;
+    replica.sign_in("ann", &token, None).await.unwrap();
+    house.accounts.flush_uses().await.unwrap();
+    assert!(!replica.refresh().await.unwrap(), "a personal token was made, and used");
+    house.operator(Command::TokenRevoke { id }).await;
+    assert!(replica.refresh().await.unwrap(), "and taken away");
+    assert!(replica.sign_in("ann", &token, None).await.is_err());
 }
 
 #[tokio::test]
@@ -208,7 +268,7 @@ async fn a_token_got_with_one_that_moves_no_tags_moves_none() {
 }
 
 #[tokio::test]
-async fn a_personal_token_made_with_another_ends_no_later() {
+async fn a_personal_token_made_with_another_ends_with_that_one_and_not_with_a_third() {
     let house = house().await;
     let new = |expires_in_seconds| Command::TokenCreate {
         user: None,
@@ -220,14 +280,21 @@ async fn a_personal_token_made_with_another_ends_no_later() {
         Answer::Made { expires, .. } => expires.map(|at| at.0),
         other => panic!("{other:?}"),
     };
-    let day = house.clock.now().after(Duration::from_secs(86_400));
-    let parent = super::house::secret(house.by("ann", new(Some(86_400))).await.unwrap());
-    // One with scopes makes no tokens, so its end is of no account.
-    house.token("ann", &["pull:team/**"]).await;
-    for asked in [None, Some(86_401), Some(10 * 86_400), Some(60)] {
-        let caller = house.sign_in("AWS", &parent).await.unwrap().into_caller();
-        let made = end(house.by_caller(caller, new(asked)).await.unwrap()).unwrap();
-        assert!(made <= day && (asked != Some(60) || made < day), "{asked:?}: {made:?}");
+    let after = |seconds| house.clock.now().after(Duration::from_secs(seconds));
+    // Of several whole ones each is the parent of its own.
+    let parents = [Some(3_600), Some(86_400), None];
+    let mut tokens = Vec::new();
+    for life in parents {
+        let made = house.by("ann", new(life)).await.unwrap();
+        tokens.push((super::house::secret(made), life));
+    }
+    for (token, life) in &tokens {
+        for asked in [None, Some(86_401), Some(10 * 86_400), Some(60)] {
+            let caller = house.sign_in("AWS", token).await.unwrap().into_caller();
+            let made = end(house.by_caller(caller, new(asked)).await.unwrap());
+            let expected = [asked, *life].into_iter().flatten().min();
+            assert_eq!(made, expected.map(after), "{life:?}: {asked:?}");
+        }
     }
     assert_eq!(end(house.by("ann", new(None)).await.unwrap()), None, "made with the password");
 }

@@ -3,8 +3,11 @@
 mod advisories;
 mod audit;
 mod delegation;
+mod directory;
+mod emptied;
 mod enumeration;
 mod forged;
+mod gone;
 mod house;
 mod issue;
 mod keyless;

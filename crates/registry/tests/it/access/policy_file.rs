@@ -129,3 +129,52 @@ async fn a_file_with_what_cannot_be_changes_nothing() {
         serde_json::from_str::<AccessFile>(r#"{"users": [{"name": "a", "password": "x"}]}"#);
     assert!(unknown.unwrap_err().to_string().contains("password"));
 }
+
+#[tokio::test]
+async fn an_end_is_exported_and_applied_to_the_second() {
+    let house = house().await;
+    let ends = r#"{"users": [{"name": "eve", "expires": "2030-01-31T12:00:00Z"}],
+                   "robots": [{"name": "ci", "expires": "2030-02-01T01:00:00+01:00"}]}"#;
+    let changes = apply(&house, &file(ends), false, false).await;
+    assert_eq!(
+        changes,
+        [
+            "+ user eve, without a password, ends 2030-01-31T12:00:00Z",
+            "~ robot ci: ends 2030-02-01T00:00:00Z",
+        ]
+    );
+    let exported = export(&house).await;
+    let text = serde_json::to_string(&exported).unwrap();
+    assert!(text.contains(r#""expires":"2030-01-31T12:00:00Z""#), "{text}");
+    assert_eq!(apply(&house, &exported, false, true).await, Vec::<String>::new());
+    let empty = House::new().await;
+    apply(&empty, &exported, false, false).await;
+    assert_eq!(export(&empty).await, exported);
+    // What a robot was given by the command line lies between two seconds.
+    house.clock.advance(std::time::Duration::from_millis(250));
+    let (name, expires_in_seconds) = ("night".to_owned(), Some(3600));
+    let robot = Command::RobotAdd { name, expires_in_seconds, grants: Vec::new() };
+    house.operator(robot).await;
+    let exported = export(&house).await;
+    assert_eq!(apply(&house, &exported, false, true).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_end_that_a_file_does_not_name_goes_with_prune_only() {
+    let house = house().await;
+    let mut wanted = export(&house).await;
+    for (user, robot) in wanted.users.iter_mut().zip(&mut wanted.robots) {
+        user.expires = Some("2030-01-31T12:00:00Z".parse().unwrap());
+        robot.expires = user.expires;
+    }
+    apply(&house, &wanted, false, false).await;
+    let ending = wanted.users[0].name.clone();
+    for entry in &mut wanted.users {
+        entry.expires = None;
+    }
+    wanted.robots.iter_mut().for_each(|entry| entry.expires = None);
+    assert_eq!(apply(&house, &wanted, false, false).await, Vec::<String>::new());
+    let changes = apply(&house, &wanted, false, true).await;
+    assert_eq!(changes, [format!("~ user {ending}: never ends"), "~ robot ci: never ends".into()]);
+    assert_eq!(export(&house).await, wanted);
+}

@@ -7,6 +7,7 @@
 
 mod cookie;
 mod page;
+mod place;
 
 use std::sync::Arc;
 
@@ -16,22 +17,17 @@ use identity::Identity;
 use identity::openid::{Callback, OpenIdError, Pending, SignIn};
 use registry::access::AuthenticationError;
 use registry::accounts::{Actor, Answer as Outcome, Command, CommandError};
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::answer::Answer;
 use crate::api::NO_STORE;
-use crate::auth::Berth;
+use crate::auth::{Berth, TriedLogin};
 use crate::http::query::Query;
 use crate::ops::{Auditor, Trace};
 use page::{Made, problem};
+use place::Place;
 
-/// Sign-ins that end at one time. Each has a thread for as long as the provider
-/// takes, and the same threads verify passwords and read files.
-static PLACES: Semaphore = Semaphore::const_new(8);
 /// When a browser that found no place may come again, in seconds.
 const COME_AGAIN: HeaderValue = HeaderValue::from_static("5");
-/// How long the token is good for.
-const TOKEN_DAYS: u64 = 30;
 
 /// A request of a browser.
 pub(crate) struct BrowserCall<'r> {
@@ -59,7 +55,7 @@ pub(crate) async fn login(call: &BrowserCall<'_>) -> Answer {
     match call.sign_in.begin(&redirect).await {
         Ok((url, pending)) => {
             let sealed = cookie::seal(&call.berth.options.cookie_key, call.provider, &pending);
-            let cookie = cookie::set(&redirect, &sealed);
+            let cookie = cookie::set(base, &sealed);
             Answer::status(StatusCode::SEE_OTHER)
                 .text(LOCATION, url)
                 .text(SET_COOKIE, cookie)
@@ -72,35 +68,37 @@ pub(crate) async fn login(call: &BrowserCall<'_>) -> Answer {
 /// `GET …/callback`: back from the provider.
 pub(crate) async fn callback(call: &BrowserCall<'_>) -> Answer {
     // The cookie stays, so that the same request can be sent again.
-    let Ok(place) = PLACES.try_acquire() else { return later().set(RETRY_AFTER, COME_AGAIN) };
+    let Some(place) = Place::take(call.trace.address) else {
+        return later().set(RETRY_AFTER, COME_AGAIN);
+    };
     let answer = match finished(call, place).await {
         Ok(made) => page::token(&made),
         Err(answer) => answer,
     };
     match &call.base {
-        Some(base) => {
-            let redirect = format!("{base}/auth/oidc/{}/callback", call.provider);
-            answer.text(SET_COOKIE, cookie::clear(&redirect))
-        }
+        Some(base) => answer.text(SET_COOKIE, cookie::clear(base)),
         None => answer,
     }
 }
 
-async fn finished(call: &BrowserCall<'_>, place: SemaphorePermit<'static>) -> Result<Made, Answer> {
+async fn finished(call: &BrowserCall<'_>, place: Place) -> Result<Made, Answer> {
     if let Some(error) = call.query.first("error") {
         tracing::info!(provider = call.provider, error = oci::quoted(error), "sign-in refused");
+        note_refusal(call, None);
         return Err(problem(StatusCode::FORBIDDEN, "The provider did not sign you in."));
     }
     let key = &call.berth.options.cookie_key;
-    let pending = cookie::find(key, call.provider, call.headers);
-    let pending = pending.ok_or_else(|| failed(call, &OpenIdError::Stale))?;
+    let base = call.base.as_deref().unwrap_or("");
+    let pending = cookie::find(key, call.provider, call.headers, base);
+    let pending = pending.ok_or_else(|| failed_to_end(call, &OpenIdError::Stale))?;
     let text = |name| call.query.first(name).unwrap_or("");
     let (code, state, issuer) = (text("code"), text("state"), call.query.first("iss"));
     let callback = Callback { code, state, issuer };
     let found = finish(call.sign_in, &callback, pending, place).await;
-    let identity = found.map_err(|error| failed(call, &error))?;
+    let identity = found.map_err(|error| failed_to_end(call, &error))?;
+    let name = identity.name.clone();
     let signed = call.berth.accounts.external(call.provider, identity).await;
-    let proven = signed.map_err(|error| refused(&error))?;
+    let proven = signed.map_err(|error| refused(call, &name, &error))?;
     call.auditor.login(&proven, call.trace);
     let by = Actor::Caller {
         caller: proven.clone().into_caller(),
@@ -111,14 +109,13 @@ async fn finished(call: &BrowserCall<'_>, place: SemaphorePermit<'static>) -> Re
         user: None,
         label: format!("browser sign-in at {}", call.provider),
         scopes: Vec::new(),
-        expires_in_seconds: Some(TOKEN_DAYS * 24 * 3600),
+        expires_in_seconds: Some(call.sign_in.counts_for().as_secs()),
     };
     match call.berth.accounts.execute(&by, command).await {
         Ok(Outcome::Made { user, secret: Some(token), .. }) => {
-            let base = call.base.as_deref().unwrap_or("");
             let host = base.split_once("://").map_or(base, |(_, rest)| rest);
             let host = host.split('/').next().unwrap_or("").to_owned();
-            Ok(Made { host, user, token, days: TOKEN_DAYS })
+            Ok(Made { host, user, token, good_for: call.sign_in.counts_for() })
         }
         Ok(_) => Err(later()),
         Err(CommandError::Store { message }) => {
@@ -135,7 +132,7 @@ async fn finish(
     sign_in: &Arc<SignIn>,
     callback: &Callback<'_>,
     pending: Pending,
-    place: SemaphorePermit<'static>,
+    place: Place,
 ) -> Result<Identity, OpenIdError> {
     let (sign_in, runtime) = (sign_in.clone(), tokio::runtime::Handle::current());
     let (code, state) = (callback.code.to_owned(), callback.state.to_owned());
@@ -146,6 +143,21 @@ async fn finish(
         runtime.block_on(sign_in.finish(&callback, &pending))
     });
     finished.await.unwrap_or(Err(OpenIdError::Stale))
+}
+
+/// Writes down that somebody could not sign in; `name` if the provider told one.
+fn note_refusal(call: &BrowserCall<'_>, name: Option<&str>) {
+    let tried = TriedLogin::Browser { provider: call.provider, name };
+    call.auditor.failed_login(&tried, call.trace);
+}
+
+/// The answer to somebody who came back to no avail, which is written down
+/// unless it is for the operator to mend.
+fn failed_to_end(call: &BrowserCall<'_>, error: &OpenIdError) -> Answer {
+    if !matches!(error, OpenIdError::Settings(_) | OpenIdError::Provider(_)) {
+        note_refusal(call, None);
+    }
+    failed(call, error)
 }
 
 /// What exactly went wrong is for the log: it may name addresses inside.
@@ -166,9 +178,10 @@ fn failed(call: &BrowserCall<'_>, error: &OpenIdError) -> Answer {
     }
 }
 
-fn refused(error: &AuthenticationError) -> Answer {
+fn refused(call: &BrowserCall<'_>, name: &str, error: &AuthenticationError) -> Answer {
     match error {
         AuthenticationError::Invalid | AuthenticationError::InvalidToken => {
+            note_refusal(call, Some(name));
             let text = "There is no account for you here, or it is disabled.";
             problem(StatusCode::FORBIDDEN, text)
         }

@@ -1,6 +1,8 @@
 //! The two pages that a browser sees. No script, no style, nothing from
 //! elsewhere; whatever somebody else chose is escaped.
 
+use std::time::Duration;
+
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -19,22 +21,31 @@ pub(super) struct Made {
     pub host: String,
     pub user: String,
     pub token: Secret,
-    pub days: u64,
+    pub good_for: Duration,
 }
 
 /// The token, this once, and how to use it.
 pub(super) fn token(made: &Made) -> Answer {
-    let Made { host, user, token, days } = made;
+    let Made { host, user, token, good_for } = made;
+    let good_for = in_words(*good_for);
     let (host, user, token) = (escaped(host), escaped(user), escaped(token.reveal()));
     page(
         StatusCode::OK,
         "Signed in",
         &format!(
             "<p>You are {user}. This is your token for the command line. It is shown this once \
-             and good for {days} days.</p>\n<pre>{token}</pre>\n<p>Sign in with it as the \
+             and good for {good_for}.</p>\n<pre>{token}</pre>\n<p>Sign in with it as the \
              password:</p>\n<pre>docker login {host} -u {user}</pre>\n"
         ),
     )
+}
+
+/// A time of a day or more, in whole days.
+fn in_words(time: Duration) -> String {
+    match time.as_secs() / (24 * 3600) {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
 }
 
 /// What went wrong, in a sentence that holds nothing of a stranger's.

@@ -42,7 +42,7 @@ async fn an_administrator_does_everything_over_it() {
     send("PUT", "/visibility", json!({"pattern": "pub/**", "visibility": "public"}))
         .await
         .expect(200);
-    let file = send("GET", "/access", Value::Null).await.expect(200).json()["file"].clone();
+    let file = send("GET", "/access", Value::Null).await.expect(200).json();
     let dry = send("PUT", "/access?dry_run=true&prune=true", file).await.expect(200).json();
     assert_eq!((&dry["applied"], &dry["changes"]), (&json!(false), &json!([])), "{dry}");
     send("POST", "/users/carl/disable", Value::Null).await.expect(200);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use testkit::fixture;
 
-use super::world::{World, basic, form};
+use super::world::{PASSWORD, World, api, basic, form};
 use crate::ops::access_log;
 
 fn find<'v>(lines: &'v [Value], action: &str, outcome: &str) -> Vec<&'v Value> {
@@ -117,4 +117,22 @@ async fn refusals_of_somebody_known_are_gathered_and_challenges_are_none() {
     let pull = ("user:ann".into(), "manifest.pull".into(), "secret/web:v1".into(), 5);
     assert!(seen.contains(&pull) && seen.contains(&line("blob.push", 1)), "{seen:?}");
     assert_eq!(seen.len(), 2, "{seen:?}");
+}
+
+#[tokio::test]
+async fn guesses_at_the_setup_and_what_a_client_keeps_are_written_down_with_their_address() {
+    let world = World::new().await;
+    let guess = serde_json::json!({"secret": "bset_guess", "name": "eve", "password": PASSWORD});
+    world.anybody().send(api("POST", "/setup", &guess)).await.expect(403);
+    world.user("ann").get("/auth/token?service=berth&offline_token=true").await.expect(200);
+    let lines = world.audit().await;
+    for (action, outcome, actor) in
+        [("setup", "refused", "anonymous"), ("refresh-token.create", "ok", "user:ann")]
+    {
+        let found = find(&lines, action, outcome);
+        let [line] = found.as_slice() else { panic!("{action}: {lines:?}") };
+        assert_eq!((&line["actor"], &line["address"]), (&actor.into(), &"127.0.0.1".into()));
+        assert!(line["request"].is_string(), "{line}");
+    }
+    assert!(!format!("{lines:?}").contains("bset_guess"));
 }

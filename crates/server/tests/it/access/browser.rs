@@ -2,6 +2,7 @@
 //! from strangers. The whole way is walked with a real provider elsewhere.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use identity::Secret;
 use identity::openid::{Issuer, IssuerSettings, SignIn, SignInSettings};
@@ -70,6 +71,7 @@ async fn world_behind(gate: Arc<Semaphore>) -> World {
         scopes: vec![],
         username_claim: "preferred_username".into(),
         groups_claim: None,
+        counts_for: Duration::from_secs(86_400),
     };
     let sign_in = Arc::new(SignIn::new(issuer, settings, clock, Arc::new(OsRandom)));
     World::with(|auth, _| {
@@ -102,7 +104,7 @@ async fn a_browser_is_sent_to_the_provider_with_a_sealed_cookie() {
     assert!(!location.contains("evil.example"));
     let cookie = answer.header("set-cookie").unwrap();
     for attribute in
-        ["HttpOnly", "Secure", "SameSite=Lax", "Path=/auth/oidc/work/callback", "Max-Age=600"]
+        ["__Host-berth-sign-in=", "HttpOnly", "Secure", "SameSite=Lax", "Path=/;", "Max-Age=600"]
     {
         assert!(cookie.contains(attribute), "{cookie}");
     }
@@ -137,7 +139,7 @@ async fn c16_a_way_back_that_nobody_began_here_ends_on_a_harmless_page() {
             "state=%3Cscript%3Ex%3C/script%3E&code=%22%3E%3Cscript%3E".to_owned(),
         ),
         (Some(cookie.clone()), String::new()),
-        (Some("berth-sign-in=x.y".to_owned()), right.clone()),
+        (Some("__Host-berth-sign-in=x.y".to_owned()), right.clone()),
     ] {
         let answer = back(cookie, query.clone()).await;
         assert_eq!(answer.status, 400, "{query}");
@@ -153,12 +155,45 @@ async fn c16_a_way_back_that_nobody_began_here_ends_on_a_harmless_page() {
 }
 
 #[tokio::test]
+async fn a_sign_in_that_comes_to_nothing_is_written_down() {
+    let _alone = PLACES.lock().await;
+    let world = world().await;
+    let begun = world.anybody().get("/auth/oidc/work/login").await.expect(303);
+    let cookie = begun.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let state =
+        begun.location().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+    let right = format!("code=a-secret-code&state={state}");
+    for (cookie, query) in [
+        (None, right.clone()),
+        (Some(&cookie), "error=access_denied".to_owned()),
+        // The provider does not know the code.
+        (Some(&cookie), right),
+    ] {
+        let mut request = Request::new("GET", format!("/auth/oidc/work/callback?{query}"));
+        if let Some(cookie) = cookie {
+            request = request.with("Cookie", cookie);
+        }
+        let answer = world.anybody().send(request).await;
+        assert!(matches!(answer.status, 400 | 403), "{}", answer.status);
+    }
+    let lines = world.audit().await;
+    let refused: Vec<_> = lines.iter().filter(|line| line["outcome"] == "refused").collect();
+    let [line] = refused.as_slice() else { panic!("{refused:?}") };
+    assert_eq!((&line["action"], &line["actor"]), (&"login".into(), &"anonymous".into()));
+    assert_eq!((&line["via"], &line["target"]), (&"browser".into(), &"source:work".into()));
+    assert_eq!((&line["count"], &line["address"]), (&3.into(), &"127.0.0.1".into()));
+    assert!(line["request"].is_string(), "{line}");
+    let text = line.to_string();
+    assert!(!text.contains("a-secret-code") && !text.contains(&state), "{text}");
+}
+
+#[tokio::test]
 async fn sign_ins_at_a_slow_provider_do_not_take_all_threads() {
     let _alone = PLACES.lock().await;
     let gate = Arc::new(Semaphore::new(0));
     let world = world_behind(gate.clone()).await;
     let mut all = JoinSet::new();
-    for _ in 0..9 {
+    for _ in 0..5 {
         let begun = world.anybody().get("/auth/oidc/work/login").await.expect(303);
         let cookie = begun.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
         let location = begun.location();
@@ -168,12 +203,12 @@ async fn sign_ins_at_a_slow_provider_do_not_take_all_threads() {
         let client = world.anybody();
         all.spawn(async move { client.send(request).await });
     }
-    // Eight wait for the provider, so only the ninth has an answer.
-    let ninth = all.join_next().await.unwrap().unwrap().expect(503);
-    is_a_harmless_page(&ninth);
-    assert_eq!(ninth.header("retry-after"), Some("5"));
-    assert_eq!(ninth.header("set-cookie"), None, "it can be sent again");
-    gate.add_permits(8);
+    // Four of one address wait for the provider, so only the fifth has an answer.
+    let fifth = all.join_next().await.unwrap().unwrap().expect(503);
+    is_a_harmless_page(&fifth);
+    assert_eq!(fifth.header("retry-after"), Some("5"));
+    assert_eq!(fifth.header("set-cookie"), None, "it can be sent again");
+    gate.add_permits(4);
     while let Some(answer) = all.join_next().await {
         answer.unwrap().expect(403);
     }

@@ -58,6 +58,27 @@ async fn a_flood_from_one_address_is_told_to_wait() {
 }
 
 #[tokio::test]
+async fn a_user_has_so_many_requests_from_all_addresses_together() {
+    let world = World::with(|_, options| {
+        options.rates.requests_per_second = Some(2);
+        options.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let from = |number: u32| format!("192.0.2.{number}");
+    let ann = |number| world.user("ann").with("X-Forwarded-For", from(number));
+    for number in 0..10 {
+        ann(number).get("/v2/").await.expect(200);
+    }
+    let refused = ann(10).get("/v2/").await.expect(429);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    ann(11).get("/auth/token?service=berth").await.expect(429);
+    ann(12).get("/api/v1/whoami").await.expect(429);
+    world.user("bob").with("X-Forwarded-For", from(1)).get("/v2/").await.expect(200);
+    world.registry.clock.advance(Duration::from_secs(1));
+    ann(13).get("/v2/").await.expect(200);
+}
+
+#[tokio::test]
 async fn nothing_is_limited_by_default() {
     let registry = TestRegistry::start().await;
     fixture::image(1, 100).pushed(&registry.client(), "a", "v1").await;

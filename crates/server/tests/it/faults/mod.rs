@@ -3,4 +3,5 @@
 mod full;
 mod push;
 mod stale;
+mod stale_accounts;
 mod stuck;

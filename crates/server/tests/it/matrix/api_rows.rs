@@ -115,6 +115,7 @@ pub(super) const ROWS: &[ApiRow] = &[
     row("PUT",    "/access", "", "/access?dry_run=true", r#"{"users":[{"name":"{it}"}]}"#, ADMIN),
     row("PUT",    "/access", "", "/access", r#"{"users":[{"name":"{it}"}]}"#, ADMIN),
     row("GET",    "/audit", "", "/audit?limit=1", "", ADMIN),
+    row("GET",    "/audit/verify", "", "/audit/verify", "", ADMIN),
 ];
 
 /// What only shows, or finds nothing new to do, whoever may do it.

@@ -1,5 +1,6 @@
 //! The debug listener and the health checks behind it.
 
+use server::Readiness;
 use testkit::TestRegistry;
 
 #[tokio::test]
@@ -17,6 +18,32 @@ async fn a_failing_check_is_shown_and_turns_requests_away_until_it_passes() {
     registry.app().health.pass("storagedriver_filesystem");
     registry.client().get("/v2/").await.expect(200);
     registry.client().get("/readyz").await.expect(200);
+}
+
+#[tokio::test]
+async fn probes_get_the_same_answers_on_the_debug_listener() {
+    let registry = TestRegistry::start().await;
+    let health = &registry.app().health;
+    let told = async || {
+        let mut all = Vec::new();
+        for path in ["/livez", "/startupz", "/readyz"] {
+            let [here, there] = [registry.client(), registry.debug_client()];
+            let [here, there] = [here.get(path).await, there.get(path).await];
+            assert_eq!((here.status, here.json()), (there.status, there.json()), "{path}");
+            all.push(there.status);
+        }
+        all
+    };
+    assert_eq!(told().await, [200, 200, 200]);
+    health.fail("storagedriver_s3", "no answer");
+    assert_eq!(told().await, [200, 200, 503]);
+    health.pass("storagedriver_s3");
+    health.set_readiness(Readiness::Starting("importing".into()));
+    assert_eq!(told().await, [200, 503, 503]);
+    health.set_readiness(Readiness::Stopping);
+    assert_eq!(told().await, [200, 200, 503]);
+    health.set_readiness(Readiness::Ready);
+    assert_eq!(told().await, [200, 200, 200]);
 }
 
 #[tokio::test]

@@ -161,7 +161,7 @@ async fn a_second_move_brings_what_changed_and_removes_what_is_gone() {
     // The same name, another account.
     change(&from, account(AccountKind::Robot, "ci")).await;
     seal(&from, 2).await;
-    assert_eq!(from.meta.prune_audit(Some(at(2000)), None, 3).await.unwrap(), 3);
+    assert_eq!(from.meta.prune_audit(Some(at(2000)), None, None, 3).await.unwrap(), 3);
     let report = carry_on(&from, &to).await.unwrap();
     assert_eq!(access(&to).await, access(&from).await);
     assert_eq!(log(&to).await, log(&from).await);

@@ -1,9 +1,11 @@
 //! `auth.berth.sources`: who else knows users and passwords.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
+use super::super::super::duration;
 use super::super::super::problem::{Problems, shorten};
 use super::super::super::schema::{Key, Kind};
 use super::super::super::secret::Secret;
@@ -38,7 +40,10 @@ pub(in super::super) const KEYS: &[Key] = &[
     Key::new("username_claim", Kind::Text),
     Key::new("groups_claim", Kind::Text),
     Key::new("allow_private", Kind::Flag),
+    Key::new("token_lifetime", Kind::Age),
 ];
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Which keys belong to which type, beside `name` and `type`.
 const HTPASSWD: &[&str] = &["path"];
@@ -67,6 +72,7 @@ const OIDC: &[&str] = &[
     "username_claim",
     "groups_claim",
     "allow_private",
+    "token_lifetime",
 ];
 
 /// One item of `auth.berth.sources`.
@@ -167,6 +173,9 @@ pub(crate) struct Oidc {
     pub(crate) groups_claim: String,
     /// It may lie in a private network.
     pub(crate) allow_private: bool,
+    /// How long the token of a sign-in lives.
+    #[serde(serialize_with = "duration::days")]
+    pub(crate) token_lifetime: Duration,
 }
 
 /// A password, or the file that holds it.
@@ -380,7 +389,20 @@ fn oidc(section: &Section<'_>, problems: &mut Problems<'_>) -> SourceKind {
         username_claim: text("username_claim", "preferred_username"),
         groups_claim: text("groups_claim", "groups"),
         allow_private: section.flag("allow_private").unwrap_or(false),
+        token_lifetime: token_lifetime(section, problems),
     })
+}
+
+fn token_lifetime(section: &Section<'_>, problems: &mut Problems<'_>) -> Duration {
+    match section.age("token_lifetime") {
+        None => DAY * 30,
+        Some(life) if (DAY..=DAY * 366).contains(&life) => life,
+        Some(life) => {
+            let text = format!("{} is out of range", duration::in_days(life));
+            section.error(problems, "token_lifetime", text, "use 1d to 366d");
+            DAY * 30
+        }
+    }
 }
 
 /// The address under `issuer`. Plain http only on this machine itself.

@@ -45,7 +45,7 @@ pub(crate) struct Throttle {
 pub(crate) struct Limits {
     /// Manifests that are pulled.
     pub(crate) pulls: PullLimits,
-    /// Requests from one address in a second; 0 is no limit.
+    /// Requests from one address, and of one user or robot, in a second; 0 is no limit.
     pub(crate) requests_per_second: u32,
 }
 

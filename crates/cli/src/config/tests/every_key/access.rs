@@ -79,6 +79,7 @@ pub(super) fn sources() -> Vec<Row> {
         ("auth.berth.sources.0.username_claim", "email", json!("email")),
         ("auth.berth.sources.0.groups_claim", "roles", json!("roles")),
         ("auth.berth.sources.0.allow_private", "true", json!(true)),
+        ("auth.berth.sources.0.token_lifetime", "7d", json!("7d")),
     ]
 }
 
@@ -120,7 +121,7 @@ fn source(key: &str) -> Value {
     let oidc = json!({"name": "x", "type": "oidc", "issuer": "https://x", "client_id": "x"});
     let mut source = match key.rsplit('.').next().unwrap() {
         "issuer" | "client_id" | "client_secret" | "client_secret_file" | "scopes"
-        | "username_claim" | "groups_claim" | "allow_private" => oidc,
+        | "username_claim" | "groups_claim" | "allow_private" | "token_lifetime" => oidc,
         "path" => json!({"name": "x", "type": "htpasswd", "path": "/x"}),
         _ => ldap,
     };

@@ -2,6 +2,8 @@
 
 use testkit::{Client, TestRegistry, fixture};
 
+use crate::access::world::World;
+
 async fn page(client: &Client, path: &str) -> (Vec<String>, Option<String>) {
     let answer = client.get(path).await.expect(200);
     let names = serde_json::from_value(answer.json()["repositories"].clone()).unwrap();
@@ -70,4 +72,25 @@ async fn paging_misses_no_repository_that_was_there_throughout() {
     }
     churn.await.unwrap();
     assert_eq!(pages(&client, "/v2/_catalog?n=7").await, stable);
+}
+
+#[tokio::test]
+async fn who_asks_for_few_and_may_read_nothing_is_not_looked_up_name_by_name() {
+    let world = World::new().await;
+    let root = world.user("root");
+    for n in 0..60 {
+        make(&root, &format!("secret/r{n:02}")).await;
+    }
+    for (user, n, expected) in [("ann", 1, 2), ("ann", 0, 0), ("ann", 50, 2), ("root", 1, 1)] {
+        world.registry.faults.clear();
+        let (names, link) = page(&world.user(user), &format!("/v2/_catalog?n={n}")).await;
+        assert_eq!((names.len(), link.is_some()), (usize::from(user == "root"), user == "root"));
+        let calls = world.registry.faults.calls();
+        let read = calls.iter().filter(|call| **call == "repositories").count();
+        assert_eq!(read, expected, "{user} n={n}");
+    }
+    world.grants("user:ann", "pull", "secret/r59").await;
+    world.grants("user:ann", "pull", "secret/r07").await;
+    let shown = pages(&world.user("ann"), "/v2/_catalog?n=1").await;
+    assert_eq!(shown, ["secret/r07", "secret/r59"]);
 }
