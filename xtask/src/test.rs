@@ -232,9 +232,12 @@ fn with_postgres(tally: &mut Tally) -> Outcome<()> {
     let mut moved = shell::cargo();
     moved.env("PATH", tools::path_with_tools());
     moved.args(["test", "--workspace", "--test", "it", "--no-fail-fast", "--", "--ignored"]);
-    shell::run_watched(moved.args(["--test-threads=1", "moved::", "directory::"]), |line| {
-        tally.count(line);
-    })
+    shell::run_watched(
+        moved.args(["--test-threads=1", "moved::", "directory::", "doctor::"]),
+        |line| {
+            tally.count(line);
+        },
+    )
 }
 
 /// The client tests of these modules, one after the other. With a filter the last step runs what it names.

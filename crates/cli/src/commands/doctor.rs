@@ -154,11 +154,13 @@ fn directory(root: &Path) -> Verdict {
 fn file_system(root: &Path, metadata: &MetadataAt) -> Verdict {
     const TMPFS: i64 = 0x0102_1994;
     let database = match metadata {
-        MetadataAt::Beside => Some(root),
-        MetadataAt::Sqlite(directory) => directory.ancestors().find(|folder| folder.exists()),
+        MetadataAt::Beside => Some(root.to_owned()),
+        MetadataAt::Sqlite(directory) => std::path::absolute(directory)
+            .ok()
+            .and_then(|whole| Some(whole.ancestors().find(|folder| folder.exists())?.to_owned())),
         MetadataAt::Postgres(_) => None,
     };
-    if let Some(Ok(stat)) = database.map(rustix::fs::statfs)
+    if let Some(Ok(stat)) = database.as_deref().map(rustix::fs::statfs)
         && is_remote(stat.f_type)
     {
         return Bad("a network file system cannot hold the embedded database; set \

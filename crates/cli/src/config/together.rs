@@ -127,7 +127,8 @@ fn certificates_are_verified(
 
 /// A browser that went to a provider comes back to an address that is known beforehand.
 fn providers_send_browsers_back(berth: &Section<'_>, config: &Config, problems: &mut Problems<'_>) {
-    if config.http.host.is_some() {
+    // With a certificate of ours the name that it holds is known.
+    if config.http.host.is_some() || config.http.tls.is_some() {
         return;
     }
     for source in berth.sections("sources") {

@@ -6,6 +6,8 @@ use std::net::UdpSocket;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use registry::accounts::command::AuditLine;
 use serde_json::Value;
@@ -26,13 +28,20 @@ const CUT: char = '…';
 #[derive(Debug, Clone)]
 pub(crate) struct Copies {
     file: Option<PathBuf>,
+    /// The last line in the file: lines that only the other place lacks are not
+    /// written to it again.
+    in_file: Arc<AtomicI64>,
     syslog: Option<Syslog>,
 }
 
 impl Copies {
     /// As configured; `None` if there are none.
     pub(crate) fn wanted(audit: &Audit) -> Option<Self> {
-        let copies = Self { file: audit.file.clone(), syslog: audit.syslog.clone() };
+        let copies = Self {
+            file: audit.file.clone(),
+            in_file: Arc::default(),
+            syslog: audit.syslog.clone(),
+        };
         (copies.file.is_some() || copies.syslog.is_some()).then_some(copies)
     }
 
@@ -40,7 +49,13 @@ impl Copies {
     pub(crate) fn write(&self, lines: &[AuditLine]) -> Result<(), String> {
         if let Some(path) = &self.file {
             let shown = path.display();
-            append(path, lines).map_err(|e| format!("auth.berth.audit.file: {shown}: {e}"))?;
+            let written = self.in_file.load(Ordering::Relaxed);
+            let new = lines.partition_point(|line| line.id <= written);
+            let new = lines.get(new..).unwrap_or_default();
+            append(path, new).map_err(|e| format!("auth.berth.audit.file: {shown}: {e}"))?;
+            if let Some(last) = new.last() {
+                self.in_file.store(last.id, Ordering::Relaxed);
+            }
         }
         if let Some(syslog) = &self.syslog {
             send(syslog, lines).map_err(|e| format!("auth.berth.audit.syslog: {syslog}: {e}"))?;

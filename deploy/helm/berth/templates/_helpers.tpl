@@ -19,9 +19,9 @@ name that they use, and addresses count only where the proxy before it is known.
 {{- define "berth.config" -}}
 {{- $config := deepCopy .Values.config }}
 {{- with .Values.ingress }}
-{{- if and .enabled .host }}
-{{- $host := printf "%s://%s" (ternary "https" "http" (not (empty .tlsSecret))) .host }}
-{{- $config = mergeOverwrite (dict "http" (dict "host" $host)) $config }}
+{{- /* Without a secret TLS may end before the ingress, where http:// would send passwords in the clear. */ -}}
+{{- if and .enabled .host .tlsSecret }}
+{{- $config = mergeOverwrite (dict "http" (dict "host" (printf "https://%s" .host))) $config }}
 {{- end }}
 {{- if and .enabled .networks }}
 {{- $config = mergeOverwrite (dict "berth" (dict "http" (dict "trusted_proxies" .networks))) $config }}

@@ -139,7 +139,7 @@ fn berth_takes_the_configuration_that_the_chart_writes() {
     assert!(shown.contains("postgres://berth@postgres.example.com/berth"), "{shown}");
     // What the ingress says is told to the registry.
     assert!(shown.contains("https://registry.example.com"), "{shown}");
-    assert!(shown.contains("10.42.0.0/16"), "{shown}");
+    assert!(shown.contains("10.42.7.0/24"), "{shown}");
 }
 
 /// What Berth understands of `config`, where every doubt is an error.

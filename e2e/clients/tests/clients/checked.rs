@@ -82,7 +82,11 @@ fn a_refused_password_is_named_and_not_shown_beside_a_bucket_that_is_described()
     let rules = postgres.query("SHOW hba_file");
     let old = fs::read_to_string(&rules).unwrap();
     fs::write(&rules, format!("host all berth 127.0.0.1/32 scram-sha-256\n{old}")).unwrap();
+    let loaded = || postgres.query("SELECT pg_conf_load_time()");
+    let before = loaded();
     postgres.query("SELECT pg_reload_conf()");
+    // It answers before the rules are read again.
+    assert!((0..500).any(|_| loaded() != before), "the rules were not read again");
     let folder = tempfile::tempdir().unwrap();
     let with = |password: &str| {
         let url =

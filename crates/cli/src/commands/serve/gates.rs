@@ -8,6 +8,7 @@ use server::{App, TlsSource};
 
 use crate::config::Config;
 use crate::config::auth::Auth;
+use crate::config::berth::Role;
 use crate::process::audit_places;
 use crate::wire::{self, Stores, World};
 
@@ -47,8 +48,11 @@ pub(super) fn look_at_accounts(config: &Config) -> Result<(), String> {
 }
 
 /// Copies of the record that nobody gets would be missed when they are needed. To
-/// be asked as the user who serves. A syslog server may come later.
+/// be asked as the user who serves, of who copies. A syslog server may come later.
 pub(super) fn look_at_audit(config: &Config) -> Result<(), String> {
+    if config.berth.role == Role::Http {
+        return Ok(());
+    }
     audit_places::file(config)?;
     if let Err(error) = audit_places::syslog(config) {
         tracing::error!("{error}; what it misses is sent when it answers");
