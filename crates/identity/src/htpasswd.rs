@@ -4,6 +4,7 @@
 //! everybody out: it is reported once per change of the file and skipped.
 
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -39,9 +40,13 @@ pub struct HtpasswdFile {
 #[derive(Default)]
 struct Users {
     lines: Arc<Lines>,
-    seen: Option<(SystemTime, u64)>,
+    seen: Option<Stamp>,
     looked_at: Option<Duration>,
 }
+
+/// What differs between two versions of the file: when it was written, its
+/// length in bytes, its inode.
+type Stamp = (SystemTime, u64, u64);
 
 /// What one version of the file says.
 #[derive(Default)]
@@ -74,10 +79,17 @@ impl HtpasswdFile {
         }
         let seen = stamp(&self.path).map_err(|e| self.unavailable(&e))?;
         if users.seen != Some(seen) {
-            let bytes = std::fs::read(&self.path).map_err(|e| self.unavailable(&e))?;
-            // A line that is no text is a bad line like others.
-            users.lines = Arc::new(parse(&String::from_utf8_lossy(&bytes), &self.path));
-            users.seen = Some(seen);
+            let read = read_whole(&self.path, seen, |path| std::fs::read(path));
+            match read.map_err(|e| self.unavailable(&e))? {
+                Some(bytes) => {
+                    // A line that is no text is a bad line like others.
+                    users.lines = Arc::new(parse(&String::from_utf8_lossy(&bytes), &self.path));
+                    users.seen = Some(seen);
+                }
+                // The lines before count until the next look.
+                None if users.seen.is_some() => {}
+                None => return Err(self.unavailable(&std::io::Error::other("is being written"))),
+            }
         }
         users.looked_at = Some(now);
         Ok(users.lines.clone())
@@ -147,12 +159,23 @@ impl Lines {
     }
 }
 
-fn stamp(path: &Path) -> std::io::Result<(SystemTime, u64)> {
+fn stamp(path: &Path) -> std::io::Result<Stamp> {
     let metadata = std::fs::metadata(path)?;
     if metadata.len() > MAX_FILE {
         return Err(std::io::Error::other(format!("larger than {MAX_FILE} bytes")));
     }
-    Ok((metadata.modified()?, metadata.len()))
+    Ok((metadata.modified()?, metadata.len(), metadata.ino()))
+}
+
+/// What `read` finds in the file, unless the file is another one afterwards
+/// than `before`: half a file would tell of half its users that they are gone.
+fn read_whole(
+    path: &Path,
+    before: Stamp,
+    read: impl FnOnce(&Path) -> std::io::Result<Vec<u8>>,
+) -> std::io::Result<Option<Vec<u8>>> {
+    let bytes = read(path)?;
+    Ok((stamp(path)? == before).then_some(bytes))
 }
 
 /// `user:hash` lines; comments and empty lines are skipped, bad ones reported.
@@ -260,6 +283,28 @@ mod tests {
         assert!(!fixture.lets_in("ann", "old").await, "the remembered password is void");
         assert!(fixture.lets_in("ann", "new!").await);
         assert!(fixture.lets_in("bob", "b").await);
+    }
+
+    #[test]
+    fn a_file_that_is_written_while_it_is_read_does_not_count() {
+        let fixture = fixture(&line("ann", "secret"));
+        let path = &fixture.path;
+        let before = stamp(path).unwrap();
+        let whole = read_whole(path, before, |path| std::fs::read(path)).unwrap();
+        assert!(whole.is_some());
+        let half = read_whole(path, before, |path| {
+            let half = std::fs::read(path)?;
+            std::fs::write(path, [half.as_slice(), b"bob:x\n"].concat())?;
+            Ok(half)
+        });
+        assert_eq!(half.unwrap(), None);
+        let replaced = read_whole(path, stamp(path).unwrap(), |path| {
+            let (old, other) = (std::fs::read(path)?, path.with_extension("new"));
+            std::fs::write(&other, &old)?;
+            std::fs::rename(&other, path)?;
+            Ok(old)
+        });
+        assert_eq!(replaced.unwrap(), None);
     }
 
     #[tokio::test]

@@ -79,8 +79,9 @@ impl fmt::Debug for Identity {
 /// Why a source could not say yes or no.
 #[derive(Debug, Error)]
 pub enum SourceError {
-    /// Too many verifications wait already; worth another try in a second.
-    #[error("too many passwords are being verified at once")]
+    /// Too many sign-ins or look-ups wait already; worth another try in a
+    /// second. It says nothing about the source.
+    #[error("too many sign-ins or look-ups at once")]
     Busy,
     /// The source does not answer, or not as agreed. For the operator's log;
     /// holds no secret.

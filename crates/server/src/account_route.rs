@@ -46,11 +46,13 @@ impl App {
                 api::setup(berth, parts, body, trace).await
             }
             Route::Api(path) => {
+                let overtaken = berth.accounts().overtaken();
                 let caller = self.api_caller(berth, &request, notes).await?;
                 notes.caller = Some(caller.clone());
                 self.guard.request_of(&caller)?;
                 let presented = &request.presented;
-                let call = ApiCall { berth, parts, path, presented, caller: &caller, trace };
+                let caller = &caller;
+                let call = ApiCall { berth, parts, path, presented, caller, overtaken, trace };
                 api::answer(call, body).await
             }
             _ => match without_answer(request.route, &parts.method) {

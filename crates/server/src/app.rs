@@ -246,6 +246,7 @@ impl App {
             let request = Asking { parts, peer, route, presented, authority: origin.authority };
             return self.account_route(berth, request, body, notes).await;
         }
+        let overtaken = self.accounts.as_ref().map_or(0, |berth| berth.accounts().overtaken());
         let found = self.authenticator.authenticate(&presented).await;
         let caller = found.inspect_err(|error| {
             self.note_failed_login(error, &credentials, parts, peer, notes);
@@ -260,6 +261,7 @@ impl App {
             headers: &parts.headers,
             query: Query::parse(parts.uri.query()),
             caller,
+            overtaken,
             peer,
             settings: &self.settings,
         };

@@ -33,6 +33,8 @@ pub(crate) struct Call<'r> {
     pub headers: &'r HeaderMap,
     pub query: Query<'r>,
     pub caller: Caller,
+    /// [`registry::accounts::Accounts::overtaken`] from before the caller was known.
+    pub overtaken: u64,
     pub peer: &'r Peer,
     pub settings: &'r Settings,
 }
@@ -121,8 +123,8 @@ pub(crate) fn is_strangers_proxy(headers: &HeaderMap, peer: &Peer, settings: &Se
 ///
 /// `None` behind a proxy of our own network that nobody declared: all who come
 /// through it would share its address, and one who guesses would keep everybody
-/// waiting. From anywhere else the headers change nothing: nobody on the internet
-/// makes their failures count less by looking like a proxy.
+/// waiting. From anywhere else the headers change nothing: nobody whose own
+/// address is seen makes their failures count less by looking like a proxy.
 pub(crate) fn login_address(
     client: Option<IpAddr>,
     headers: &HeaderMap,

@@ -51,10 +51,8 @@ impl App {
             let read_only = is_read_only && route.methods(false).contains(&call.method.as_str());
             return Err(Failure::method(&methods, read_only));
         }
-        if let (Some(berth), false) = (&self.accounts, call.method.is_safe()) {
-            berth.accounts().reach_store().await?;
-        }
         let under_way = UnderWay::new(self, call);
+        self.before_change(route, call).await?;
         let caller = &self.of_today(route, call).await?;
         match (route, call.method.as_str()) {
             (Route::BaseWithoutSlash, _) => Ok(v2::base::redirect(call)),

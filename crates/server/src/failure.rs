@@ -25,6 +25,8 @@ pub(crate) struct Failure {
     pub asking: Option<ChallengeReason>,
     /// What OAuth calls it, where clients of the token endpoint look for that.
     pub oauth: Option<&'static str>,
+    /// Whether too many wrong passwords are the reason.
+    pub is_throttled: bool,
 }
 
 /// One entry of the error body.
@@ -54,6 +56,7 @@ impl Failure {
             cause: None,
             asking: None,
             oauth: None,
+            is_throttled: false,
         }
     }
 
@@ -132,8 +135,7 @@ impl Failure {
 
     /// Whether somebody tried to sign in and could not.
     pub(crate) fn is_failed_login(&self) -> bool {
-        self.asking == Some(ChallengeReason::Invalid)
-            || (self.status == StatusCode::TOO_MANY_REQUESTS && self.oauth.is_some())
+        self.asking == Some(ChallengeReason::Invalid) || self.is_throttled
     }
 
     /// The code for the log.
@@ -270,12 +272,13 @@ impl From<AuthenticationError> for Failure {
                 Self::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, error.to_string())
                     .asking(ChallengeReason::Invalid)
             }
-            AuthenticationError::Throttled { retry_after_seconds } => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                ErrorCode::TooManyRequests,
-                error.to_string(),
-            )
-            .with(RETRY_AFTER, retry_after_seconds.to_string()),
+            AuthenticationError::Throttled { retry_after_seconds } => {
+                let text = error.to_string();
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                let failure = Self::new(status, ErrorCode::TooManyRequests, text)
+                    .with(RETRY_AFTER, retry_after_seconds.to_string());
+                Self { is_throttled: true, ..failure }
+            }
             AuthenticationError::Busy => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 ErrorCode::TooManyRequests,
@@ -308,6 +311,7 @@ impl Failure {
             cause: None,
             asking: None,
             oauth: None,
+            is_throttled: false,
         }
     }
 }

@@ -1,5 +1,7 @@
-//! Tokens from before a repository was emptied, where a request uses them.
+//! Tokens from before a repository was emptied, and callers from before a change
+//! of accounts, where a request uses them.
 
+use http::Method;
 use oci::RepositoryName;
 use registry::access::Caller;
 
@@ -10,6 +12,32 @@ use crate::http::query::Query;
 use crate::route::Route;
 
 impl App {
+    /// Before anything is changed for somebody who may do that: whether they are
+    /// still whom they were taken for while accounts could not be read.
+    ///
+    /// # Errors
+    /// Those who may not are refused before that is asked. Unavailable.
+    pub(crate) async fn before_change(
+        &self,
+        route: &Route,
+        call: &Call<'_>,
+    ) -> Result<(), Failure> {
+        let (Some(berth), false) = (&self.accounts, call.method.is_safe()) else { return Ok(()) };
+        if berth.accounts().is_certain(call.overtaken) {
+            return Ok(());
+        }
+        match (route, route.repository().cloned()) {
+            (Route::Manifest(..) | Route::Blob(..), Some(name))
+                if call.method == Method::DELETE =>
+            {
+                self.access.delete(&call.caller, name)?;
+            }
+            (_, Some(name)) => drop(self.access.push(&call.caller, name)?),
+            (_, None) => {}
+        }
+        Ok(berth.accounts().reach_store(call.overtaken).await?)
+    }
+
     /// The caller, with what their token still says: nothing of sources of a
     /// mount that were emptied since it was made, which are then as sources that
     /// one may not read.

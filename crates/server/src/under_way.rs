@@ -44,13 +44,14 @@ impl<'r> UnderWay<'r> {
         if took < HOLDS {
             return Ok(granted.clone());
         }
+        let accounts = self.app.accounts.as_ref().map(|berth| berth.accounts());
+        let overtaken = accounts.map_or(0, |accounts| accounts.overtaken());
         let (caller, repository) = (self.caller().await?, granted.repository());
-        let Some(berth) = &self.app.accounts else {
-            return Ok(self.app.access.push(&caller, repository.clone())?);
-        };
-        berth.accounts().reach_store().await?;
         let granted = self.app.access.push(&caller, repository.clone())?;
-        berth.accounts().check_age(&caller, repository).await?;
+        if let Some(accounts) = accounts {
+            accounts.reach_store(overtaken).await?;
+            accounts.check_age(&caller, repository).await?;
+        }
         Ok(granted)
     }
 
@@ -59,7 +60,9 @@ impl<'r> UnderWay<'r> {
         let credentials = credentials(call.headers);
         match (&app.accounts, &credentials) {
             (Some(berth), Credentials::Bearer(token)) => {
-                berth.accounts().bearer_of_request(token, self.began).await
+                let caller = berth.accounts().bearer_of_request(token, self.began).await?;
+                berth.accounts().check_current(&caller)?;
+                Ok(caller)
             }
             // Somebody else's token says it all, and nobody can take it back.
             (None, Credentials::Bearer(_)) => Ok(call.caller.clone()),

@@ -232,7 +232,7 @@ async fn start(
             turn: tokio::sync::Mutex::default(),
             shutdown: shutdown.clone(),
         };
-        tokio::spawn(control::listen(home, desk));
+        control::listen(&home, desk);
     }
     if stores.shared {
         tokio::spawn(skew::watch(stores.clone(), app.health.clone(), shutdown.clone()));

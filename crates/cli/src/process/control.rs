@@ -105,18 +105,19 @@ fn socket_path(home: &Path) -> PathBuf {
     home.join("control.sock")
 }
 
-/// Listens for work until the shutdown signal.
-pub(crate) async fn listen(home: PathBuf, desk: Desk) {
-    let path = socket_path(&home);
+/// Listens for work until the shutdown signal. The socket is there when this
+/// returns: a server that says that it is ready can be asked.
+pub(crate) fn listen(home: &Path, desk: Desk) {
+    let path = socket_path(home);
     match bind(&path) {
-        Ok(listener) => {
+        Ok(listener) => drop(tokio::spawn(async move {
             let shutdown = desk.shutdown.clone();
             tokio::select! {
                 () = accept(listener, Arc::new(desk)) => {}
                 () = shutdown.wait() => {}
             }
             let _ = std::fs::remove_file(&path);
-        }
+        })),
         Err(error) => tracing::warn!(
             %error,
             path = %path.display(),

@@ -37,12 +37,12 @@ pub(crate) struct Copies {
 impl Copies {
     /// As configured; `None` if there are none.
     pub(crate) fn wanted(audit: &Audit) -> Option<Self> {
-        let copies = Self {
-            file: audit.file.clone(),
-            in_file: Arc::default(),
-            syslog: audit.syslog.clone(),
-        };
+        let copies = Self::to(audit.file.clone(), audit.syslog.clone());
         (copies.file.is_some() || copies.syslog.is_some()).then_some(copies)
+    }
+
+    fn to(file: Option<PathBuf>, syslog: Option<Syslog>) -> Self {
+        Self { file, in_file: Arc::default(), syslog }
     }
 
     /// Writes the lines to all places; the error names the setting.
@@ -162,8 +162,12 @@ mod tests {
     use super::*;
 
     fn line(outcome: &str) -> AuditLine {
+        numbered(7, outcome)
+    }
+
+    fn numbered(id: i64, outcome: &str) -> AuditLine {
         serde_json::from_value(serde_json::json!({
-            "id": 7, "at": "2026-01-31T12:00:00Z", "actor": "user:ann", "via": "password",
+            "id": id, "at": "2026-01-31T12:00:00Z", "actor": "user:ann", "via": "password",
             "address": null, "action": "login", "target": "", "outcome": outcome,
             "request": null, "detail": null, "count": 1, "sequence": 7, "hash": "00",
         }))
@@ -174,14 +178,16 @@ mod tests {
     fn lines_are_added_to_a_file_that_only_its_owner_reads() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.jsonl");
-        let copies = Copies { file: Some(path.clone()), syslog: None };
-        copies.write(&[line("ok")]).unwrap();
-        copies.write(&[line("refused"), line("ok")]).unwrap();
+        let copies = Copies::to(Some(path.clone()), None);
+        copies.write(&[numbered(1, "ok")]).unwrap();
+        copies.write(&[numbered(2, "refused"), numbered(3, "ok")]).unwrap();
+        // As after a syslog server that did not take them.
+        copies.write(&[numbered(2, "refused"), numbered(3, "ok")]).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 3);
         assert!(text.lines().all(|line| serde_json::from_str::<AuditLine>(line).is_ok()));
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let missing = Copies { file: Some("/nowhere/audit".into()), syslog: None };
+        let missing = Copies::to(Some("/nowhere/audit".into()), None);
         assert!(missing.write(&[line("ok")]).unwrap_err().starts_with("auth.berth.audit.file: "));
     }
 
@@ -189,7 +195,7 @@ mod tests {
     fn lines_are_sent_to_syslog_as_it_expects_them() {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = server.local_addr().unwrap().to_string();
-        let copies = Copies { file: None, syslog: Some(Syslog::Udp(address)) };
+        let copies = Copies::to(None, Some(Syslog::Udp(address)));
         copies.write(&[line("refused")]).unwrap();
         let mut buffer = [0; 4096];
         let length = server.recv(&mut buffer).unwrap();
@@ -200,7 +206,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let socket = UnixDatagram::bind(&path).unwrap();
-        let copies = Copies { file: None, syslog: Some(Syslog::Socket(path)) };
+        let copies = Copies::to(None, Some(Syslog::Socket(path)));
         copies.write(&[line("ok")]).unwrap();
         let length = socket.recv(&mut buffer).unwrap();
         assert!(buffer[..length].starts_with(b"<86>berth: {"));

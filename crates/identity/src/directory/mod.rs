@@ -26,7 +26,7 @@ use session::Session;
 /// Connections to the directory at once; more logins wait.
 const MAX_CONNECTIONS: usize = 4;
 /// Further connections to look somebody up, so that neither waits for the other.
-const MAX_LOOK_UPS: usize = 4;
+const MAX_LOOK_UPS: usize = 16;
 /// Logins that run or wait before clients are told to come back.
 const MAX_WAITING: usize = 256;
 
@@ -105,7 +105,7 @@ impl IdentitySource for Ldap {
         }
         let place = self.look_ups.clone().acquire_owned();
         let Ok(Ok(place)) = tokio::time::timeout(self.session.timeout(), place).await else {
-            return Err(self.unavailable("too many users are looked up at once"));
+            return Err(SourceError::Busy);
         };
         let found = self.find(user, None, place).await?;
         let tells_groups = self.session.tells_groups();

@@ -27,6 +27,8 @@ pub(super) struct Session {
     settings: LdapSettings,
     connecting: LdapConnSettings,
     users: Template,
+    /// Finds somebody by the name that they have here, whatever they sign in with.
+    known: Template,
     /// What tells an entry's name, as it may be typed.
     names: Vec<Compared>,
     groups: Template,
@@ -37,6 +39,9 @@ impl Session {
         settings.check()?;
         let users = Template::parse(&settings.user_filter, &["{user}"])
             .map_err(|why| LdapError::new("user_filter", why))?;
+        let known = users
+            .by(&settings.name_attribute)
+            .map_err(|why| LdapError::new("name_attribute", why))?;
         let groups = Template::parse(&settings.group_filter, &["{dn}", "{user}"])
             .map_err(|why| LdapError::new("group_filter", why))?;
         if let Some(bind) = &settings.bind {
@@ -55,7 +60,7 @@ impl Session {
             connecting = connecting.set_config(Arc::new(trusting));
         }
         let names = users.compared();
-        Ok(Self { settings, connecting, users, names, groups })
+        Ok(Self { settings, connecting, users, known, names, groups })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -119,7 +124,8 @@ impl Session {
         password: Option<&Secret>,
     ) -> Result<Option<Identity>, String> {
         self.bind_to_search(ldap).await?;
-        let entry = self.find_user(ldap, user).await?;
+        let filter = if password.is_some() { &self.users } else { &self.known };
+        let entry = self.find_user(ldap, user, filter).await?;
         let entry = entry.filter(|entry| password.is_none() || self.is_named(entry, user));
         let Some(entry) = entry else {
             // As many round trips as for a user that exists.
@@ -179,8 +185,9 @@ impl Session {
         &self,
         ldap: &mut ldap3::Ldap,
         user: &str,
+        filter: &Template,
     ) -> Result<Option<SearchEntry>, String> {
-        let filter = self.users.fill(user, "");
+        let filter = filter.fill(user, "");
         let mut attributes =
             vec![self.settings.name_attribute.clone(), self.settings.email_attribute.clone()];
         attributes.extend(self.names.iter().map(|name| name.attribute.clone()));

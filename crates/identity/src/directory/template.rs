@@ -42,6 +42,22 @@ impl Template {
         filled.push_str(rest);
         filled
     }
+
+    /// The same filter for somebody whose name is known: each comparison with
+    /// what was typed, a mail address perhaps, is one of `attribute` with the name.
+    pub(super) fn by(&self, attribute: &str) -> Result<Self, String> {
+        let (mut text, mut rest) = (String::with_capacity(self.0.len()), self.0.as_str());
+        while let Some(place) = rest.find("{user}") {
+            let (before, behind) = rest.split_at(place);
+            let (outside, _) = before.rsplit_once('(').unwrap_or_default();
+            // A filter of one comparison needs no parentheses.
+            let (_, behind) = behind.split_once(')').unwrap_or_default();
+            text.push_str(&format!("{outside}({attribute}={{user}})"));
+            rest = behind;
+        }
+        text.push_str(rest);
+        Self::parse(&text, &["{user}"])
+    }
 }
 
 /// An attribute that a filter compares with what was typed.
@@ -98,6 +114,23 @@ mod tests {
         assert_eq!(attributes, ["uid", "mail"]);
         assert!(compared[0].is("Ann", "aNN ") && !compared[0].is("ann", "\u{e1}nn"));
         assert!(compared[1].is("ann@X.org", "ann") && !compared[1].is("ann", "ann"));
+    }
+
+    #[test]
+    fn a_filter_by_name_compares_nothing_with_what_was_typed() {
+        for (filter, by_name) in [
+            ("(mail={user})", "(uid={user})"),
+            ("mail={user}", "(uid={user})"),
+            ("(mail:caseExactMatch:={user}-{user}@x.org)", "(uid={user})"),
+            (
+                "(&(|(cn=*{user}*)(mail={user}))(!(o=y))(ou=\\28{dn}))",
+                "(&(|(uid={user})(uid={user}))(!(o=y))(ou=\\28{dn}))",
+            ),
+        ] {
+            let template = Template::parse(filter, &["{user}"]).unwrap();
+            assert_eq!(template.by("uid").unwrap().0, by_name);
+        }
+        assert!(Template::parse("(mail={user})", &["{user}"]).unwrap().by("u)(d").is_err());
     }
 
     fn filled(template: &str, user: &str, dn: &str) -> String {

@@ -6,10 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use identity::{IdentitySource, Known};
+use identity::{IdentitySource, Known, SourceError};
 use moka::sync::Cache;
 use parking_lot::Mutex;
 use store::{AccountId, Clock};
+
+use crate::access::AuthenticationError;
 
 /// A source over a network is not asked about an account again within this time.
 const FRESH: Duration = Duration::from_secs(45);
@@ -85,6 +87,12 @@ impl AskedSources {
         self.sources.iter().find(|asked| asked.source.name() == name)
     }
 
+    /// Whether the source failed a moment ago, as far as is known here.
+    pub(super) fn is_silent(&self, name: &str) -> bool {
+        let now = self.clock.elapsed();
+        self.source(name).is_some_and(|asked| AskedSource::is_left_alone(*asked.failed.lock(), now))
+    }
+
     pub(super) fn about(&self, account: AccountId) -> Arc<AboutAccount> {
         self.answers.get_with(account, Arc::default)
     }
@@ -116,23 +124,36 @@ impl AskedSources {
         }
     }
 
-    /// Asks the source about the account of `user`. The error is for our log.
+    /// Asks the source about the account of `user`. That too many ask at once
+    /// is no failure of the source: only this account is left alone for a while.
+    ///
+    /// # Errors
+    /// `Busy`, or `Unavailable` if the source does not answer or did not a moment ago.
     pub(super) async fn look_up(
         &self,
         source: &AskedSource,
         about: &AboutAccount,
         user: &str,
-    ) -> Result<Option<Known>, String> {
+    ) -> Result<Option<Known>, AuthenticationError> {
+        let name = source.source.name();
         if !source.may_be_asked(self.clock.elapsed()) {
-            return Err(format!("{}: did not answer a moment ago", source.source.name()));
+            let why = format!("{name}: did not answer a moment ago");
+            return Err(AuthenticationError::Unavailable(why));
         }
         let told = source.source.look_up(user).await;
         let failed = told.is_err().then(|| self.clock.elapsed());
-        *source.failed.lock() = failed;
+        if !matches!(told, Err(SourceError::Busy)) {
+            *source.failed.lock() = failed;
+        }
         about.state.lock().failed = failed;
         told.map_err(|error| {
-            tracing::warn!(source = source.source.name(), "identity source: {error}");
-            format!("{}: {error}", source.source.name())
+            tracing::warn!(source = name, "identity source: {error}");
+            match error {
+                SourceError::Busy => AuthenticationError::Busy,
+                SourceError::Unavailable(why) => {
+                    AuthenticationError::Unavailable(format!("{name}: {why}"))
+                }
+            }
         })
     }
 
@@ -155,13 +176,17 @@ impl AskedSource {
     fn may_be_asked(&self, now: Duration) -> bool {
         let mut failed = self.failed.lock();
         match *failed {
-            Some(at) if now.saturating_sub(at) < SILENCE => false,
+            at if Self::is_left_alone(at, now) => false,
             Some(_) => {
                 *failed = Some(now);
                 true
             }
             None => true,
         }
+    }
+
+    fn is_left_alone(failed: Option<Duration>, now: Duration) -> bool {
+        failed.is_some_and(|at| now.saturating_sub(at) < SILENCE)
     }
 }
 

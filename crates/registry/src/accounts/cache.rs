@@ -52,6 +52,8 @@ pub(super) struct Known {
     /// Rises when everything read before is void. What is read while it rises
     /// is void as well: it is noted before the reading.
     generation: AtomicU64,
+    /// Rises when that happens to what was answered from memory.
+    overtaken: AtomicU64,
     names: Cache<(AccountKind, Box<str>), Seen<AccountRecord>>,
     /// Somebody who was found.
     found: Mutex<Option<(AccountKind, Box<str>)>>,
@@ -75,6 +77,7 @@ impl Known {
             confirmed: AtomicU64::new(0),
             is_away: AtomicBool::new(false),
             generation: AtomicU64::new(0),
+            overtaken: AtomicU64::new(0),
             names: Cache::new(MAX_KNOWN),
             found: Mutex::default(),
             numbers: Cache::new(MAX_KNOWN),
@@ -86,6 +89,9 @@ impl Known {
     /// Everything is read again.
     pub(super) fn forget(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
+        if self.is_away() {
+            self.overtaken.fetch_add(1, Ordering::SeqCst);
+        }
         self.names.invalidate_all();
         self.numbers.invalidate_all();
         self.hashes.invalidate_all();
@@ -103,6 +109,11 @@ impl Known {
     /// answered may be untrue by now.
     pub(super) fn is_away(&self) -> bool {
         self.is_away.load(Ordering::SeqCst)
+    }
+
+    /// How often what was answered from memory turned out to be untrue.
+    pub(super) fn overtaken(&self) -> u64 {
+        self.overtaken.load(Ordering::SeqCst)
     }
 
     /// Whether what is known may count after this answer of the store.
@@ -218,11 +229,10 @@ impl Known {
         let confirmed = Duration::from_millis(self.confirmed.load(Ordering::SeqCst));
         let heard = seen.at.max(confirmed);
         let is_young = self.clock.elapsed().saturating_sub(heard) <= self.stale_reads;
+        // Before the generation is looked at: who forgets in between sees it.
+        self.is_away.fetch_or(is_young, Ordering::SeqCst);
         let is_current = seen.generation == self.generation.load(Ordering::SeqCst);
-        (is_young && is_current).then(|| {
-            self.is_away.store(true, Ordering::SeqCst);
-            seen.what
-        })
+        (is_young && is_current).then_some(seen.what)
     }
 
     /// What is in `cache`, if it is young enough.

@@ -57,23 +57,37 @@ impl Accounts {
         Err(unavailable(error))
     }
 
+    /// How often what was answered from memory turned out to be untrue. To be
+    /// noted before a caller is authenticated, for [`Accounts::reach_store`].
+    pub fn overtaken(&self) -> u64 {
+        self.known.overtaken()
+    }
+
+    /// Whether nobody is known from memory alone who was authenticated since `noted`.
+    pub fn is_certain(&self, noted: u64) -> bool {
+        !self.known.is_away() && self.overtaken() == noted
+    }
+
     /// Asks the store about accounts again if it was away a moment ago: before
-    /// anything is changed for somebody who was known from memory.
+    /// anything is changed for somebody who was known from memory. `noted` is
+    /// [`Accounts::overtaken`] from before they were authenticated. To be asked
+    /// of those only who may do what they want.
     ///
     /// # Errors
-    /// `Unavailable`: it is still away, or something has changed, which the next
-    /// try sees.
-    pub async fn reach_store(&self) -> Result<(), AuthenticationError> {
-        if !self.known.is_away() {
-            return Ok(());
+    /// `Unavailable`: it is still away, it is being asked already, or something
+    /// has changed, which the next try sees.
+    pub async fn reach_store(&self, noted: u64) -> Result<(), AuthenticationError> {
+        let come_back = |why: &str| Err(AuthenticationError::Unavailable(why.to_owned()));
+        if self.known.is_away() {
+            // Nobody waits for the question of somebody else: each may take long.
+            let Ok(mut version) = self.version.try_lock() else {
+                return come_back("whether accounts can be read again is being asked");
+            };
+            self.take_over(&mut version).await.map_err(unavailable)?;
         }
-        match self.refresh().await {
-            Ok(false) => Ok(()),
-            Ok(true) => {
-                let why = "what is known about accounts has just changed".to_owned();
-                Err(AuthenticationError::Unavailable(why))
-            }
-            Err(error) => Err(unavailable(error)),
+        match self.overtaken() == noted {
+            true => Ok(()),
+            false => come_back("what is known about accounts has just changed"),
         }
     }
 }

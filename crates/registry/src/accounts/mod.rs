@@ -168,6 +168,10 @@ impl Accounts {
     pub async fn refresh(&self) -> Result<bool, StoreError> {
         self.keys.keep_current().await;
         let mut version = self.version.lock().await;
+        self.take_over(&mut version).await
+    }
+
+    async fn take_over(&self, version: &mut Option<u64>) -> Result<bool, StoreError> {
         let asked = self.clock.elapsed();
         let newest = self.store.access_version().await?;
         if *version == Some(newest) {

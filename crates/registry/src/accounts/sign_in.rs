@@ -1,9 +1,10 @@
 //! Name and password in, caller out.
 //!
 //! Unknown, wrong, disabled and ended look alike, and take about as long: each
-//! of them costs one question to the store, one hash and one question to each
-//! identity source. What was right is remembered for a minute under a key that
-//! holds all the answer depends on.
+//! of them costs two questions to the store, one that finds somebody and one
+//! that finds nobody; a password one hash and one question to each identity source
+//! as well, or nothing of all that if it has to wait. What was right is remembered
+//! for a minute under a key that holds all the answer depends on.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -146,6 +147,7 @@ impl Accounts {
         if let Some(account) = self.of_remembered(recent, user, password).await? {
             return self.if_live(&account, &attempt);
         }
+        self.without_store(user, password, &attempt)?;
         let account = match self.known.account_now(AccountKind::User, user).await {
             Ok(account) => account,
             Err(error) => return self.user_from_memory(user, password, &attempt, error).await,
@@ -172,8 +174,30 @@ impl Accounts {
         Ok(self.was_right(&account, user, password))
     }
 
+    /// Refuses who has to wait before the store is asked, unless this password was
+    /// right a moment ago: then it decides what has become of the account. While
+    /// it is away failures count for known users only, so that nobody waits here.
+    fn without_store(
+        &self,
+        user: &str,
+        password: &str,
+        attempt: &Attempt,
+    ) -> Result<(), AuthenticationError> {
+        let shown = self.remembered.key(&[user.as_bytes(), password.as_bytes()]);
+        match self.throttle.wait(attempt) {
+            Some(retry_after_seconds)
+                if !self.known.is_away() && self.remembered.recall(&shown).is_none() =>
+            {
+                Err(AuthenticationError::Throttled { retry_after_seconds })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Remembers for a minute that this password was right.
     pub(super) fn was_right(&self, account: &AccountRecord, user: &str, password: &str) -> Proven {
+        let shown = self.remembered.key(&[user.as_bytes(), password.as_bytes()]);
+        self.remembered.remember(shown, ());
         self.remembered.remember(self.remember_key(Some(account), user, password), ());
         by_password(account)
     }

@@ -6,6 +6,7 @@
 //! place of all that it said before.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use identity::SourceError;
 use store::{
@@ -19,6 +20,9 @@ use super::sign_in::{Signed, by_password, unavailable};
 use super::throttle::Attempt;
 use super::{Accounts, live, login_name};
 use crate::access::{AuthenticationError, Subject};
+
+/// How long those are asked, all together, whose answer does not count.
+const FOR_NOTHING: Duration = Duration::from_secs(2);
 
 impl Accounts {
     /// Somebody whom `source` vouches for, after a sign-in there: the account
@@ -48,7 +52,7 @@ impl Accounts {
         let (mut failed, mut is_wrong) = (None, false);
         // What nobody can be called counts for no account: a source that takes
         // it for somebody's name would be guessed at without end.
-        let can_be = Subject::user(user).is_ok();
+        let can_be = Subject::user(user.trim()).is_ok();
         let is_its = |name: &str| can_be && account.is_none_or(|account| account.source == name);
         for source in self.sources.iter().filter(|source| is_its(source.name())) {
             match source.verify(user, password).await {
@@ -84,7 +88,8 @@ impl Accounts {
     /// What a failed attempt for another name would have cost beside: our own
     /// hash, if a source was asked instead, and a question to each source that was not asked, about nobody.
     /// Otherwise a stopwatch would tell local users, those of a source and
-    /// unknown ones apart.
+    /// unknown ones apart. Nobody waits long for a source that does not answer:
+    /// its own users are told so, and there is nothing left to hide.
     pub(super) async fn spend_the_rest(
         &self,
         account: Option<&AccountRecord>,
@@ -93,10 +98,14 @@ impl Accounts {
         let was_asked = |name: &str| account.is_none_or(|account| account.source == name);
         // No source is shown what may be the password of another one's user.
         let masked: String = password.bytes().map(|b| if b == 0 { '\0' } else { 'x' }).collect();
-        for source in self.sources.iter().filter(|source| !was_asked(source.name())) {
-            // What comes of it is no answer to what was asked here.
-            let _ = source.verify(&self.nobody(), &masked).await;
-        }
+        let is_spent = |name: &str| was_asked(name) || self.asked.is_silent(name);
+        let ask_the_rest = async {
+            for source in self.sources.iter().filter(|source| !is_spent(source.name())) {
+                // What comes of it is no answer to what was asked here.
+                let _ = source.verify(&self.nobody(), &masked).await;
+            }
+        };
+        let _ = tokio::time::timeout(FOR_NOTHING, ask_the_rest).await;
         if self.sources.iter().any(|source| was_asked(source.name())) {
             self.is_password(None, password).await?;
         }

@@ -115,8 +115,7 @@ impl Accounts {
         let known = match self.asked.look_up(source, about, &account.name).await {
             Ok(known) => known.filter(|known| known.identity.name == account.name),
             Err(why) => {
-                let last = self.asked.last(about);
-                let last = last.ok_or(AuthenticationError::Unavailable(why))?;
+                let last = self.asked.last(about).ok_or(why)?;
                 return Ok((last, Standing::Same));
             }
         };

@@ -80,6 +80,7 @@ impl CheckFrom {
 }
 
 /// One part of the log in the making.
+#[derive(Default)]
 struct Part {
     /// The last seal that fits.
     before: Option<AuditSeal>,
@@ -88,6 +89,10 @@ struct Part {
     seen: i64,
     /// The number that was read last.
     above: i64,
+    /// The first line that nobody had sealed: whoever seals meanwhile begins there.
+    tail: Option<i64>,
+    /// The tail from which lines were read once more, and how far they had been read.
+    again: Option<(i64, i64)>,
     read: usize,
     sealed: u64,
     unsealed: u64,
@@ -100,13 +105,15 @@ pub async fn check_part(
 ) -> Result<CheckedPart, CheckError> {
     let before = from.seal()?;
     let (seen, above) = (from.seen.unwrap_or(0), from.above.unwrap_or(0));
-    let ahead = BTreeMap::new();
-    let mut part = Part { before, ahead, seen, above, read: 0, sealed: 0, unsealed: 0 };
+    let mut part = Part { before, seen, above, ..Part::default() };
     for _ in 0..PAGES {
         let order = AuditOrder::OldestFirst(Some(part.above));
         let page = store.audit(AuditFilter::default(), order, PAGE).await?;
         let is_last = page.len() < PAGE;
         if let Err(broken) = part.take(page, is_last) {
+            if part.reads_again(&broken) {
+                continue;
+            }
             return Ok(part.end(Some(broken)));
         }
         if is_last {
@@ -125,11 +132,15 @@ impl Part {
             self.above = line.id;
             self.read += 1;
             let is_new = line.id > self.seen;
+            let is_new_here = is_new && self.again.is_none_or(|(_, seen)| line.id > seen);
             let checked = self.before.as_ref().map_or(0, |seal| seal.sequence);
             match line.seal.as_ref().map(|seal| seal.sequence) {
-                None => self.unsealed += u64::from(is_new),
+                None => {
+                    self.unsealed += u64::from(is_new);
+                    self.tail.get_or_insert(line.id);
+                }
                 // Read again for those that had to wait.
-                Some(sequence) if !is_new && sequence <= checked => {}
+                Some(sequence) if !is_new_here && sequence <= checked => {}
                 Some(sequence) => {
                     let id = line.id;
                     if self.ahead.insert(sequence, (self.read, line)).is_some() {
@@ -149,19 +160,42 @@ impl Part {
         Ok(())
     }
 
-    /// Where the next part begins: before the first line that waits.
+    /// Goes back to the tail after a gap, once for each: the lines in between may have
+    /// been sealed while those after them were read.
+    fn reads_again(&mut self, broken: &BrokenChain) -> bool {
+        let BrokenChain::Gap { id, .. } = broken else { return false };
+        let Some(tail) = self.tail.filter(|tail| self.again.is_none_or(|(last, _)| last < *tail))
+        else {
+            return false;
+        };
+        let waiting = self.ahead.values().map(|(_, line)| line.id).chain([*id, tail]).min();
+        self.again = Some((tail, self.again.map_or(self.above, |(_, seen)| seen.max(self.above))));
+        self.above = waiting.unwrap_or(tail).saturating_sub(1);
+        // All of them are behind the tail, and counted anew.
+        (self.tail, self.unsealed) = (None, 0);
+        self.ahead.clear();
+        true
+    }
+
+    /// Where the next part begins: before the first line that waits, and before the
+    /// first that nobody has sealed yet if that is near.
     fn next(&self) -> Result<CheckFrom, BrokenChain> {
         let first = self.ahead.iter().min_by_key(|(_, (read, _))| *read);
         let mut above = self.above;
+        let far = i64::try_from(FAR).unwrap_or(i64::MAX);
+        if let Some(tail) = self.tail.filter(|tail| above.saturating_sub(*tail) < far) {
+            above = tail.saturating_sub(1);
+        }
         if let Some((found, (read, line))) = first {
             if self.read.saturating_sub(*read) > FAR {
                 let before = self.before.as_ref().map_or(0, |seal| seal.sequence);
                 return Err(BrokenChain::Gap { id: line.id, found: *found, before });
             }
-            above = line.id.saturating_sub(1);
+            above = above.min(line.id.saturating_sub(1));
         }
         let (sequence, hash) = place(self.before.as_ref());
-        Ok(CheckFrom { above: Some(above), seen: Some(self.above), sequence, hash })
+        let seen = self.again.map_or(self.above, |(_, seen)| seen.max(self.above));
+        Ok(CheckFrom { above: Some(above), seen: Some(seen), sequence, hash })
     }
 
     fn end(&self, broken: Option<BrokenChain>) -> CheckedPart {
@@ -180,8 +214,10 @@ fn place(seal: Option<&AuditSeal>) -> (Option<u64>, Option<String>) {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
+    use async_trait::async_trait;
     use metastore::{OpenOptions, Sqlite};
     use store::{AuditNote, Timestamp};
 
@@ -276,6 +312,103 @@ mod tests {
         assert!(found.broken.unwrap().starts_with("line 1: sequence 45000"));
     }
 
+    /// A log that is sealed, all of it, once so many pages were read.
+    struct Live {
+        log: Arc<Sqlite>,
+        pages: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl AuditStore for Live {
+        async fn append_audit(&self, notes: Vec<AuditNote>) -> Result<(), StoreError> {
+            self.log.append_audit(notes).await
+        }
+
+        async fn audit(
+            &self,
+            filter: AuditFilter,
+            order: AuditOrder,
+            limit: usize,
+        ) -> Result<Vec<AuditRecord>, StoreError> {
+            let page = self.log.audit(filter, order, limit).await;
+            if self.pages.fetch_sub(1, Ordering::SeqCst) == 1 {
+                seal_all(&self.log).await;
+            }
+            page
+        }
+
+        async fn unsealed_audit(
+            &self,
+            settled: Duration,
+            limit: usize,
+        ) -> Result<(Option<AuditSeal>, Vec<AuditRecord>), StoreError> {
+            self.log.unsealed_audit(settled, limit).await
+        }
+
+        async fn seal_audit(
+            &self,
+            after: Option<AuditSeal>,
+            seals: Vec<(i64, AuditSeal)>,
+        ) -> Result<bool, StoreError> {
+            self.log.seal_audit(after, seals).await
+        }
+
+        async fn prune_audit(
+            &self,
+            before: Option<Timestamp>,
+            keep: Option<u64>,
+            up_to: Option<i64>,
+            limit: usize,
+        ) -> Result<usize, StoreError> {
+            self.log.prune_audit(before, keep, up_to, limit).await
+        }
+    }
+
+    async fn seal_all(log: &Sqlite) {
+        loop {
+            let (last, lines) = log.unsealed_audit(Duration::ZERO, 1_000).await.unwrap();
+            if lines.is_empty() {
+                return;
+            }
+            assert!(log.seal_audit(last.clone(), seals_of(last, &lines)).await.unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_sealed_between_two_pages_is_whole() {
+        let log = sealed(2, |_| {}).await;
+        log.store.append_audit(vec![note(); 500]).await.unwrap();
+        log.write(4).await;
+        let live = Live { log: log.store.clone(), pages: AtomicUsize::new(3) };
+        let part = check_part(&live, &CheckFrom::default()).await.unwrap();
+        assert_eq!((part.sealed, part.unsealed, part.broken), (6_500, 0, None));
+    }
+
+    #[test]
+    fn a_gap_behind_a_line_without_a_seal_is_found_at_the_second_look() {
+        let seal = Some(AuditSeal { sequence: 9, hash: [0; 32] });
+        let line = |id, seal| AuditRecord { id, note: note(), seal };
+        let mut part = Part { before: seal, ..Part::default() };
+        let far = Some(AuditSeal { sequence: 11, hash: [0; 32] });
+        for is_first in [true, false] {
+            let page = vec![line(1, None), line(2, far.clone())];
+            let broken = part.take(page, true).unwrap_err();
+            assert_eq!(broken, BrokenChain::Gap { id: 2, found: 11, before: 9 });
+            assert_eq!(part.reads_again(&broken), is_first);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_sealed_between_two_parts_is_whole() {
+        let log = sealed(19, |_| {}).await;
+        log.write(3).await;
+        let first = check_part(&*log.store, &CheckFrom::default()).await.unwrap();
+        seal_all(&log.store).await;
+        let from = first.next.unwrap();
+        let second = check_part(&*log.store, &from).await.unwrap();
+        assert_eq!((second.last, second.broken), (Some(22_000), None));
+    }
+
     #[tokio::test]
     async fn a_place_of_another_log_does_not_fit() {
         let log = sealed(2, |_| {}).await;
@@ -289,9 +422,7 @@ mod tests {
     fn a_place_that_is_taken_twice_is_found() {
         let seal = Some(AuditSeal { sequence: 7, hash: [0; 32] });
         let line = |id| AuditRecord { id, note: note(), seal: seal.clone() };
-        let ahead = BTreeMap::new();
-        let mut part =
-            Part { before: None, ahead, seen: 0, above: 0, read: 0, sealed: 0, unsealed: 0 };
+        let mut part = Part::default();
         let broken = part.take(vec![line(7), line(8)], false).unwrap_err();
         assert_eq!(broken, BrokenChain::Twice { id: 8, found: 7 });
     }

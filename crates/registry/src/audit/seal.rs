@@ -58,12 +58,12 @@ pub struct Pruned {
 
 /// Lines that were not copied yet stay until the log is so many times as long
 /// as it may be: a copy that fails for ever must not fill the store.
-const UNCOPIED: u64 = 2;
+const UNCOPIED: u32 = 2;
 
 /// Removes up to `limit` lines that are older or more than they may be; how
 /// many. Only sealed lines go, and the last seal stays. With `copied`, the last
 /// line that was copied elsewhere, those after it stay as well until the log is
-/// twice as long as it may be.
+/// twice as long as it may be, or twice as old where its length has no bound.
 pub async fn prune_once(
     store: &dyn AuditStore,
     retention: AuditRetention,
@@ -76,11 +76,14 @@ pub async fn prune_once(
         return Ok(Pruned::default());
     }
     let lines = store.prune_audit(before, retention.lines, copied, limit).await?;
-    let Some(most) = retention.lines.filter(|_| copied.is_some() && lines < limit) else {
+    if copied.is_none() || lines >= limit {
         return Ok(Pruned { lines, uncopied: 0 });
+    }
+    let (before, most) = match (retention.lines, retention.age) {
+        (Some(lines), _) => (None, Some(lines.saturating_mul(u64::from(UNCOPIED)))),
+        (None, age) => (age.map(|age| now.before(age.saturating_mul(UNCOPIED))), None),
     };
-    let most = most.saturating_mul(UNCOPIED);
-    let uncopied = store.prune_audit(None, Some(most), None, limit - lines).await?;
+    let uncopied = store.prune_audit(before, most, None, limit - lines).await?;
     Ok(Pruned { lines: lines + uncopied, uncopied })
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct ApiCall<'r> {
     pub path: &'r str,
     pub presented: &'r Presented<'r>,
     pub caller: &'r Caller,
+    /// [`registry::accounts::Accounts::overtaken`] from before the caller was known.
+    pub overtaken: u64,
     pub trace: Trace<'r>,
 }
 
@@ -96,7 +98,7 @@ fn known(caller: Caller) -> Result<Caller, Failure> {
 /// Does what the request says. Which paths there are is told to those who
 /// signed in.
 pub(crate) async fn answer(call: ApiCall<'_>, body: &mut RequestBody) -> Result<Answer, Failure> {
-    let ApiCall { berth, parts, path, presented, caller, trace } = call;
+    let ApiCall { berth, parts, path, presented, caller, mut overtaken, trace } = call;
     known(caller.clone())?;
     let methods = table::methods(path);
     if methods.is_empty() {
@@ -114,7 +116,10 @@ pub(crate) async fn answer(call: ApiCall<'_>, body: &mut RequestBody) -> Result<
     let command = read(parts, path, body).await?;
     // While the body came, much may have been taken away.
     let caller = match has_body {
-        true => known(authenticate(berth, presented).await.map_err(refused_login)?)?,
+        true => {
+            overtaken = berth.accounts.overtaken();
+            known(authenticate(berth, presented).await.map_err(refused_login)?)?
+        }
         false => caller.clone(),
     };
     let actor = Actor::Caller {
@@ -123,7 +128,7 @@ pub(crate) async fn answer(call: ApiCall<'_>, body: &mut RequestBody) -> Result<
         request: Some(trace.request.to_owned()),
     };
     if !parts.method.is_safe() {
-        berth.accounts.reach_store().await?;
+        berth.accounts.reach_store(overtaken).await?;
     }
     let answer = berth.accounts.execute(&actor, command).await.map_err(outcome::failure)?;
     let status = outcome::status(&answer);

@@ -88,6 +88,9 @@ fn of_tcp(stream: TcpStream, peer: SocketAddr) -> io::Result<(Socket, Option<Soc
     Ok((Socket::Tcp(stream), Some(SocketAddr::new(peer.ip().to_canonical(), peer.port()))))
 }
 
+/// How many clients in a row may be gone before they were accepted.
+const FAILURES: usize = 100;
+
 /// The last clients of a listener that is about to close.
 pub(crate) enum Waiting {
     Tcp(std::net::TcpListener),
@@ -95,9 +98,17 @@ pub(crate) enum Waiting {
 }
 
 impl Waiting {
-    /// The next one; `None` when nobody waits.
+    /// The next one; `None` when nobody waits. One that is gone again does not
+    /// end it for those behind.
     pub(crate) fn next(&mut self) -> Option<(Socket, Option<SocketAddr>)> {
-        self.accept().ok()
+        for _ in 0..FAILURES {
+            match self.accept() {
+                Ok(next) => return Some(next),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(error) => tracing::debug!(%error, "a connection could not be accepted"),
+            }
+        }
+        None
     }
 
     fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {

@@ -18,6 +18,7 @@ use super::house::{House, PASSWORD, Plan};
 struct Far {
     asked: AtomicU32,
     answers: AtomicBool,
+    is_busy: AtomicBool,
     knows: AtomicBool,
     /// A question is answered when there is a place.
     gate: Semaphore,
@@ -30,6 +31,9 @@ impl IdentitySource for Far {
     }
 
     async fn verify(&self, user: &str, password: &str) -> Result<Option<Identity>, SourceError> {
+        if !self.answers.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         let is_right = password == PASSWORD;
         Ok(Identity::checked(user, user, None, vec![]).filter(|_| is_right))
     }
@@ -37,6 +41,9 @@ impl IdentitySource for Far {
     async fn look_up(&self, user: &str) -> Result<Option<Known>, SourceError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.gate.acquire().await.unwrap().forget();
+        if self.is_busy.load(Ordering::SeqCst) {
+            return Err(SourceError::Busy);
+        }
         if !self.answers.load(Ordering::SeqCst) {
             return Err(SourceError::Unavailable("away".into()));
         }
@@ -54,6 +61,7 @@ async fn house(places: usize) -> (House, Arc<Far>) {
     let far = Arc::new(Far {
         asked: AtomicU32::new(0),
         answers: AtomicBool::new(true),
+        is_busy: AtomicBool::new(false),
         knows: AtomicBool::new(true),
         gate: Semaphore::new(places),
     });
@@ -158,6 +166,38 @@ async fn a_source_that_fails_is_asked_by_one_every_few_seconds() {
     passes(&house, 5);
     assert!(is_good(&house.accounts, &tokens[0]).await);
     assert!(is_good(&house.accounts, &tokens[1]).await);
+}
+
+#[tokio::test]
+async fn that_too_many_ask_is_no_outage_of_the_source() {
+    let (house, far) = house(100).await;
+    let (ann, bob) = (token(&house, "ann").await, token(&house, "bob").await);
+    passes(&house, 300);
+    far.is_busy.store(true, Ordering::SeqCst);
+    let late = house.accounts.bearer(&ann).await.unwrap_err();
+    assert!(matches!(late, AuthenticationError::Busy), "{late:?}");
+    far.is_busy.store(false, Ordering::SeqCst);
+    assert!(is_good(&house.accounts, &bob).await, "the next one is asked about at once");
+    assert!(is_good(&house.accounts, &ann).await);
+}
+
+#[tokio::test]
+async fn a_wrong_password_of_another_source_does_not_wait_for_a_silent_one() {
+    let (house, far) = house(100).await;
+    house.user("eve").await;
+    let ann = token(&house, "ann").await;
+    passes(&house, 60);
+    far.answers.store(false, Ordering::SeqCst);
+    let wrong = async || {
+        let clock = store::SystemClock::new();
+        let error = house.accounts.sign_in("eve", "wrong password", None).await.unwrap_err();
+        assert!(matches!(error, AuthenticationError::Invalid), "{error:?}");
+        store::Clock::elapsed(&clock)
+    };
+    let bound = Duration::from_secs(2);
+    assert!(wrong().await >= bound, "as long as one that answers late");
+    assert!(is_good(&house.accounts, &ann).await);
+    assert!(wrong().await < bound, "it is known to be silent");
 }
 
 #[tokio::test]

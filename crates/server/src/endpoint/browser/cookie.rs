@@ -36,8 +36,8 @@ pub(super) fn find(
 ) -> Option<Pending> {
     let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).map(str::trim);
-    let mut value_of_ours =
-        || pairs.find_map(|pair| pair.strip_prefix(name(base))?.strip_prefix('='));
+    let name = name(base, provider);
+    let mut value_of_ours = || pairs.find_map(|pair| pair.strip_prefix(&*name)?.strip_prefix('='));
     let (value, None) = (value_of_ours()?, value_of_ours()) else { return None };
     let (text, seal) = value.split_once('.').filter(|_| value.len() <= MAX_LENGTH)?;
     let seal = URL_SAFE_NO_PAD.decode(seal).ok()?;
@@ -47,17 +47,18 @@ pub(super) fn find(
 }
 
 /// Sets it. Not `Strict`: the way back comes from the provider's page.
-pub(super) fn set(base: &str, value: &str) -> String {
-    format!("{}={value}; Max-Age={SECONDS}; {}", name(base), attributes(base))
+pub(super) fn set(base: &str, provider: &str, value: &str) -> String {
+    format!("{}={value}; Max-Age={SECONDS}; {}", name(base, provider), attributes(base))
 }
 
 /// Takes it away: a sign-in is good for one return.
-pub(super) fn clear(base: &str) -> String {
-    format!("{}=; Max-Age=0; {}", name(base), attributes(base))
+pub(super) fn clear(base: &str, provider: &str) -> String {
+    format!("{}=; Max-Age=0; {}", name(base, provider), attributes(base))
 }
 
-fn name(base: &str) -> &'static str {
-    if is_secure(base) { HOST_NAME } else { NAME }
+/// One for each provider: sign-ins at two of them in two windows are two.
+fn name(base: &str, provider: &str) -> String {
+    format!("{}-{provider}", if is_secure(base) { HOST_NAME } else { NAME })
 }
 
 fn attributes(base: &str) -> String {
@@ -105,16 +106,16 @@ mod tests {
     fn the_cookie_comes_from_this_host_and_is_the_only_one() {
         let sealed = seal(&Secret::new("key"), "corp", &pending());
         for base in [TLS, CLEAR] {
-            let pair = set(base, &sealed);
+            let pair = set(base, "corp", &sealed);
             let pair = pair.split(';').next().unwrap();
             assert!(found(base, pair) && found(base, &format!("a=b; {pair}; c=d")), "{base}");
             assert!(!found(base, &format!("{pair}; {pair}")), "{base}");
         }
-        assert!(!found(TLS, &format!("{NAME}={sealed}")), "a neighbour may set that name");
-        let set = set(TLS, "x");
+        assert!(!found(TLS, &format!("{NAME}-corp={sealed}")), "a neighbour may set that name");
+        let set = set(TLS, "corp", "x");
         assert_eq!(
             set,
-            "__Host-berth-sign-in=x; Max-Age=600; Path=/; HttpOnly; SameSite=Lax; Secure"
+            "__Host-berth-sign-in-corp=x; Max-Age=600; Path=/; HttpOnly; SameSite=Lax; Secure"
         );
     }
 }

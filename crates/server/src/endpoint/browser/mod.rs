@@ -55,7 +55,7 @@ pub(crate) async fn login(call: &BrowserCall<'_>) -> Answer {
     match call.sign_in.begin(&redirect).await {
         Ok((url, pending)) => {
             let sealed = cookie::seal(&call.berth.options.cookie_key, call.provider, &pending);
-            let cookie = cookie::set(base, &sealed);
+            let cookie = cookie::set(base, call.provider, &sealed);
             Answer::status(StatusCode::SEE_OTHER)
                 .text(LOCATION, url)
                 .text(SET_COOKIE, cookie)
@@ -76,7 +76,7 @@ pub(crate) async fn callback(call: &BrowserCall<'_>) -> Answer {
         Err(answer) => answer,
     };
     match &call.base {
-        Some(base) => answer.text(SET_COOKIE, cookie::clear(base)),
+        Some(base) => answer.text(SET_COOKIE, cookie::clear(base, call.provider)),
         None => answer,
     }
 }

@@ -103,9 +103,14 @@ async fn a_browser_is_sent_to_the_provider_with_a_sealed_cookie() {
     assert!(location.contains(back) && location.contains("code_challenge_method=S256"));
     assert!(!location.contains("evil.example"));
     let cookie = answer.header("set-cookie").unwrap();
-    for attribute in
-        ["__Host-berth-sign-in=", "HttpOnly", "Secure", "SameSite=Lax", "Path=/;", "Max-Age=600"]
-    {
+    for attribute in [
+        "__Host-berth-sign-in-work=",
+        "HttpOnly",
+        "Secure",
+        "SameSite=Lax",
+        "Path=/;",
+        "Max-Age=600",
+    ] {
         assert!(cookie.contains(attribute), "{cookie}");
     }
     world.anybody().get("/auth/oidc/other/login").await.expect(404);
@@ -139,7 +144,7 @@ async fn c16_a_way_back_that_nobody_began_here_ends_on_a_harmless_page() {
             "state=%3Cscript%3Ex%3C/script%3E&code=%22%3E%3Cscript%3E".to_owned(),
         ),
         (Some(cookie.clone()), String::new()),
-        (Some("__Host-berth-sign-in=x.y".to_owned()), right.clone()),
+        (Some("__Host-berth-sign-in-work=x.y".to_owned()), right.clone()),
     ] {
         let answer = back(cookie, query.clone()).await;
         assert_eq!(answer.status, 400, "{query}");

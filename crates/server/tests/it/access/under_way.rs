@@ -139,6 +139,22 @@ async fn a_blob_of_who_was_disabled_while_it_came_is_not_published() {
 }
 
 #[tokio::test]
+async fn a_manifest_waits_for_a_policy_that_cannot_be_read_for_too_long() {
+    let world = world().await;
+    let index = fixture::index(&[]);
+    let mut begun = Vec::new();
+    for (n, proof) in proofs(&world, "ann").await.iter().enumerate() {
+        begun.push(Begun::new(&world, proof, manifest(&format!("v{n}")), &index.bytes).await);
+    }
+    world.registry.faults.fail_named(&["policy"], testkit::Fault::Failed);
+    disable(&world, "bob").await;
+    world.registry.clock.advance(Duration::from_secs(61));
+    for begun in begun {
+        begun.ended().await.expect(503);
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_ends_by_itself_while_a_blob_comes_was_good_for_it() {
     let world = world().await;
     let bytes = fixture::blob(1, 10_000);

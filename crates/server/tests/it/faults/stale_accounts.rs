@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use registry::access::AuthenticationError;
 use serde_json::json;
 use testkit::fixture::ImageFixture;
 use testkit::{Answer, Client, Fault, fixture};
 
-use crate::access::world::{World, basic};
+use crate::access::world::{PASSWORD, World, basic};
 
 const TERM: Duration = Duration::from_secs(60);
 /// For so long an account counts as it was seen last, without any setting.
@@ -213,4 +214,60 @@ async fn a_policy_that_is_known_to_be_old_counts_for_a_minute_and_then_for_nobod
     for client in &known[1..] {
         client.get(&stage.path).await.expect(200);
     }
+}
+
+#[tokio::test]
+async fn a_stranger_who_writes_has_nothing_asked_of_the_database_that_is_away() {
+    let stage = Stage::new(TERM).await;
+    let known = stage.known().await;
+    stage.loses_its_database(Fault::Busy);
+    stage.waits(SESSION_CHECK);
+    known[1].get(&stage.path).await.expect(200);
+    let faults = &stage.world.registry.faults;
+    let asked = || faults.calls().iter().filter(|call| **call == "access_version").count();
+    let before = asked();
+    let put = testkit::Request::new("PUT", "/v2/team/app/manifests/v2").body("{}");
+    stage.world.anybody().send(put.clone()).await.expect(401);
+    assert_eq!(asked(), before);
+    says_to_come_back(&known[1].send(put).await);
+    assert_eq!(asked(), before + 1);
+}
+
+#[tokio::test]
+async fn who_was_known_from_memory_before_a_change_does_not_go_on_after_it() {
+    let stage = Stage::new(TERM).await;
+    let known = stage.known().await;
+    let accounts = stage.world.registry.accounts();
+    let noted = accounts.overtaken();
+    stage.loses_its_database(Fault::Busy);
+    stage.waits(SESSION_CHECK);
+    known[1].get(&stage.path).await.expect(200);
+    stage.world.registry.faults.clear();
+    // Somebody else's request hears of it first.
+    stage.world.does(json!({"command": "user-disable", "name": "ann"})).await;
+    for _ in 0..2 {
+        accounts.reach_store(noted).await.unwrap_err();
+    }
+    accounts.reach_store(accounts.overtaken()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_guess_that_has_to_wait_asks_the_database_nothing() {
+    let stage = Stage::new(Duration::ZERO).await;
+    let (accounts, faults) = (stage.world.registry.accounts(), &stage.world.registry.faults);
+    accounts.sign_in("ann", PASSWORD, None).await.unwrap();
+    for name in ["ann", "nobody"] {
+        while !is_throttled(&accounts.sign_in(name, "wrong", None).await) {}
+        faults.clear();
+        assert!(is_throttled(&accounts.sign_in(name, "wrong", None).await));
+        assert_eq!(faults.calls(), Vec::<&str>::new());
+    }
+    // Nor does who was right a moment ago wait, however the account is read.
+    stage.waits(SESSION_CHECK);
+    while !is_throttled(&accounts.sign_in("ann", "wrong", None).await) {}
+    accounts.sign_in("ann", PASSWORD, None).await.unwrap();
+}
+
+fn is_throttled<T>(answer: &Result<T, AuthenticationError>) -> bool {
+    matches!(answer, Err(AuthenticationError::Throttled { .. }))
 }
