@@ -115,23 +115,25 @@ fn docker_pushes_to_and_pulls_from_two_and_three_replicas_by_turns() {
     }
 }
 
+/// Bytes of an upload and of its chunks: below, at and above what is kept inline, held in memory, and
+/// sent as a part of its own.
+pub(crate) const UPLOADS: [(usize, usize); 8] = [
+    (1, 1),
+    (100, 7),
+    (16_385, 4_095),
+    (131_073, 65_537),
+    (1_000_003, 333_337),
+    (12_582_913, 5_242_881),
+    (40 << 20, 5_000_011),
+    (40 << 20, 20_971_519),
+];
+
 #[test]
 #[ignore = "needs servers: cargo xtask test"]
 fn every_chunk_of_an_upload_may_reach_another_replica() {
     let cluster = Cluster::start(2, Retry::Never);
     let clients = clients_of(&cluster);
-    // Below, at and above what is kept inline, held in memory, and sent as a part of its own.
-    let cases = [
-        (1, 1),
-        (100, 7),
-        (16_385, 4_095),
-        (131_073, 65_537),
-        (1_000_003, 333_337),
-        (12_582_913, 5_242_881),
-        (40 << 20, 5_000_011),
-        (40 << 20, 20_971_519),
-    ];
-    for (seed, (length, size)) in cases.into_iter().enumerate() {
+    for (seed, (length, size)) in UPLOADS.into_iter().enumerate() {
         upload_by_turns(&clients, &noise(seed as u64, length), || size);
     }
 }

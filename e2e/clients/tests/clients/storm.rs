@@ -41,8 +41,14 @@ enum Fault {
     StoreAway,
 }
 
-const FAULTS: [Fault; 4] =
-    [Fault::ReplicaKilled(0), Fault::PostgresRestarted, Fault::StoreAway, Fault::ReplicaKilled(1)];
+const REPLICAS: usize = 3;
+const FAULTS: [Fault; 5] = [
+    Fault::ReplicaKilled(0),
+    Fault::PostgresRestarted,
+    Fault::ReplicaKilled(2),
+    Fault::StoreAway,
+    Fault::ReplicaKilled(1),
+];
 
 impl Fault {
     /// Does it, and answers the moment from which on all parts may work again.
@@ -80,7 +86,7 @@ fn seconds() -> u64 {
 #[ignore = "needs servers: cargo xtask test"]
 fn nothing_acknowledged_is_lost_and_no_tag_goes_back_in_a_storm_of_faults() {
     let length = Duration::from_secs(seconds());
-    let mut cluster = Cluster::start(2, Retry::Never);
+    let mut cluster = Cluster::start(REPLICAS, Retry::Never);
     let load = Load::new(&cluster.balancer.url(), &SIZES);
     let begun = Instant::now();
     let recoveries = load.run(3, || {

@@ -13,7 +13,7 @@ use clients::postgres::Postgres;
 use clients::registry::{Program, Registry, free_port};
 
 use crate::replicas::{
-    REPOSITORY, answered, begin, path, say_at_once_what_the_other_acknowledged, send,
+    REPOSITORY, UPLOADS, answered, begin, path, say_at_once_what_the_other_acknowledged, send,
     upload_by_turns,
 };
 
@@ -61,19 +61,8 @@ fn chunks_of_one_upload_go_to_an_old_and_a_new_replica_by_turns() {
     let ground = Ground::new();
     let replicas = ground.old_and_new();
     let mut clients = replicas.each_ref().map(|replica| Client::new(&replica.url()));
-    // Below, at and above what is kept inline, held in memory, and sent as a part of its own.
-    let cases = [
-        (1, 1),
-        (100, 7),
-        (16_385, 4_095),
-        (131_073, 65_537),
-        (1_000_003, 333_337),
-        (12_582_913, 5_242_881),
-        (40 << 20, 5_000_011),
-        (40 << 20, 20_971_519),
-    ];
     for first in 0..2 {
-        for (seed, (length, size)) in cases.into_iter().enumerate() {
+        for (seed, (length, size)) in UPLOADS.into_iter().enumerate() {
             upload_by_turns(&clients, &noise(8_000 + 100 * first + seed as u64, length), || size);
         }
         clients.reverse();
