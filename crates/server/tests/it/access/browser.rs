@@ -116,14 +116,19 @@ async fn a_browser_is_sent_to_the_provider_with_a_sealed_cookie() {
     world.anybody().get("/auth/oidc/other/login").await.expect(404);
 }
 
+/// A sign-in that was begun: the browser's cookie, and what the provider sends back.
+async fn begun(world: &World) -> (String, String) {
+    let begun = world.anybody().get("/auth/oidc/work/login").await.expect(303);
+    let cookie = begun.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let state = begun.location().split("state=").nth(1).unwrap().split('&').next().unwrap();
+    (cookie, state.to_owned())
+}
+
 #[tokio::test]
 async fn c16_a_way_back_that_nobody_began_here_ends_on_a_harmless_page() {
     let _alone = PLACES.lock().await;
     let world = world().await;
-    let begun = world.anybody().get("/auth/oidc/work/login").await.expect(303);
-    let cookie = begun.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-    let state =
-        begun.location().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+    let (cookie, state) = begun(&world).await;
     let back = |cookie: Option<String>, query: String| {
         let mut request = Request::new("GET", format!("/auth/oidc/work/callback?{query}"));
         if let Some(cookie) = cookie {
@@ -163,10 +168,7 @@ async fn c16_a_way_back_that_nobody_began_here_ends_on_a_harmless_page() {
 async fn a_sign_in_that_comes_to_nothing_is_written_down() {
     let _alone = PLACES.lock().await;
     let world = world().await;
-    let begun = world.anybody().get("/auth/oidc/work/login").await.expect(303);
-    let cookie = begun.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-    let state =
-        begun.location().split("state=").nth(1).unwrap().split('&').next().unwrap().to_owned();
+    let (cookie, state) = begun(&world).await;
     let right = format!("code=a-secret-code&state={state}");
     for (cookie, query) in [
         (None, right.clone()),
@@ -199,10 +201,7 @@ async fn sign_ins_at_a_slow_provider_do_not_take_all_threads() {
     let world = world_behind(gate.clone()).await;
     let mut all = JoinSet::new();
     for _ in 0..5 {
-        let begun = world.anybody().get("/auth/oidc/work/login").await.expect(303);
-        let cookie = begun.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        let location = begun.location();
-        let state = location.split("state=").nth(1).unwrap().split('&').next().unwrap();
+        let (cookie, state) = begun(&world).await;
         let back = format!("/auth/oidc/work/callback?code=x&state={state}");
         let request = Request::new("GET", back).with("Cookie", cookie);
         let client = world.anybody();
